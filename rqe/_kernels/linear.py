@@ -1,0 +1,214 @@
+"""Linear algebra of the path follower: LU with the determinant's sign, and matrix-free GMRES."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from rqe._kernels.adversary import _FAST
+from rqe._kernels.system import X, apply_jacobian
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST)
+def _pivot(A, pivots, j):
+    """Bring the largest entry of column j, from row j on, to row j by exchanging whole rows.
+
+    Return the sign of this entry times that of the exchange; 0 if there is no finite pivot.
+    """
+    m, sign = A.shape[0], 1.0
+    best, size = j, abs(A[j, j])
+    for r in range(j + 1, m):
+        if abs(A[r, j]) > size:
+            best, size = r, abs(A[r, j])
+    if not 0.0 < size < np.inf:
+        return 0.0
+    pivots[j] = best
+    if best != j:
+        sign = -1.0
+        for k in range(m):
+            A[j, k], A[best, k] = A[best, k], A[j, k]
+    return -sign if A[j, j] < 0.0 else sign
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST)
+def _factor_panel(A, pivots, c, width):
+    """Factor columns c : c + width of A (whole rows are exchanged); return the sign, 0 if singular.
+
+    Only these columns, and the rows c : c + width of those to the right, are brought up to date.
+    """
+    m, sign = A.shape[0], 1.0
+    for j in range(c, c + width):
+        sign *= _pivot(A, pivots, j)
+        if sign == 0.0:
+            return 0.0
+        scale = 1.0 / A[j, j]
+        for r in range(j + 1, m):
+            factor = A[r, j] * scale
+            A[r, j] = factor
+            for k in range(j + 1, c + width):
+                A[r, k] -= factor * A[j, k]
+    for j in range(c, c + width):
+        top = A[j]
+        for r in range(j + 1, c + width):
+            factor, row = A[r, j], A[r]
+            for k in range(c + width, m):
+                row[k] -= factor * top[k]
+    return sign
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST)
+def lu_factor(A, pivots):
+    """Factor A in place with partial pivoting; return the sign of det A (0 if singular).
+
+    A: (m, m), pivots: (m,) int64, written. Four columns at a time, so that the update of the rest
+    reads every entry once per four pivots.
+    """
+    m, sign, c = A.shape[0], 1.0, 0
+    for r in range(m):
+        pivots[r] = r
+    while c + 4 <= m:
+        sign *= _factor_panel(A, pivots, c, 4)
+        if sign == 0.0:
+            return 0.0
+        t0, t1, t2, t3 = A[c], A[c + 1], A[c + 2], A[c + 3]
+        for r in range(c + 4, m):
+            row = A[r]
+            f0, f1, f2, f3 = row[c], row[c + 1], row[c + 2], row[c + 3]
+            for k in range(c + 4, m):
+                row[k] -= (f0 * t0[k] + f1 * t1[k]) + (f2 * t2[k] + f3 * t3[k])
+        c += 4
+    if c < m:
+        sign *= _factor_panel(A, pivots, c, m - c)
+    return sign
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST)
+def lu_solve(A, pivots, b):
+    """Solve in place with the factors of ``lu_factor``; b: (m,), overwritten by the solution."""
+    m = A.shape[0]
+    for c in range(m):
+        b[c], b[pivots[c]] = b[pivots[c]], b[c]
+    for r in range(1, m):
+        row, s = A[r], b[r]
+        for k in range(r):
+            s -= row[k] * b[k]
+        b[r] = s
+    for r in range(m - 1, -1, -1):
+        row, s = A[r], b[r]
+        for k in range(r + 1, m):
+            s -= row[k] * b[k]
+        b[r] = s / row[r]
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST)
+def _operator(problem, state, column, border, corner, root, y, work, out):
+    """Write the bordered Jacobian times y, in Fisher coordinates; y, out: (n + 1,).
+
+    Coordinates are ``y_a = sqrt(x_a) dlog_x_a``; column = -dF/dT (n,), border (n,), corner: scalar.
+    """
+    n = root.size
+    dT = y[n]
+    for a in range(n):
+        work[a] = y[a] / root[a]
+    apply_jacobian(problem, state, work, out[:n])
+    last = corner * dT
+    for a in range(n):
+        last += border[a] * work[a]
+        out[a] = root[a] * (out[a] - column[a] * dT)
+    out[n] = last
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST)
+def _orthogonalise(V, H, j):
+    """Make row j + 1 of V orthogonal to rows 0 : j + 1 and of length one; coefficients to H[:, j].
+
+    Modified Gram-Schmidt; V: (limit + 1, n + 1), H: (limit + 1, limit).
+    """
+    w = V[j + 1]
+    for i in range(j + 1):
+        v, h = V[i], 0.0
+        for k in range(w.size):
+            h += v[k] * w[k]
+        for k in range(w.size):
+            w[k] -= h * v[k]
+        H[i, j] = h
+    norm = 0.0
+    for k in range(w.size):
+        norm += w[k] * w[k]
+    H[j + 1, j] = math.sqrt(norm)
+    if H[j + 1, j] > 0.0:
+        for k in range(w.size):
+            w[k] /= H[j + 1, j]
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST)
+def _rotate(H, rotations, g, j):
+    """Make column j of H upper triangular by Givens rotations, g too; return whether it has rank.
+
+    rotations: (2, limit), cosines and sines of the columns before, that of column j is added.
+    """
+    cs, sn = rotations[0], rotations[1]
+    for i in range(j):
+        t = cs[i] * H[i, j] + sn[i] * H[i + 1, j]
+        H[i + 1, j] = cs[i] * H[i + 1, j] - sn[i] * H[i, j]
+        H[i, j] = t
+    r = math.hypot(H[j, j], H[j + 1, j])
+    if r == 0.0:
+        return False
+    cs[j], sn[j] = H[j, j] / r, H[j + 1, j] / r
+    H[j, j] = r
+    g[j + 1] = -sn[j] * g[j]
+    g[j] *= cs[j]
+    return True
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST)
+def _combine(V, H, g, used, solution):
+    """Write the combination of ``used`` rows of V that solves the triangular system H y = g."""
+    y = np.zeros(used)
+    for i in range(used - 1, -1, -1):
+        s = g[i]
+        for k in range(i + 1, used):
+            s -= H[i, k] * y[k]
+        y[i] = s / H[i, i]
+    solution[:] = 0.0
+    for i in range(used):
+        solution += y[i] * V[i]
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST)
+def gmres(problem, state, column, border, corner, b, tolerance, limit):
+    """Solve the bordered system by GMRES to a relative residual; return (solution, its residual).
+
+    Unknown (dlog_x, dT): (n + 1,); b: (n + 1,) in the same (row) units as the Jacobian.
+    """
+    n = column.size
+    root = np.sqrt(np.maximum(state.vec[X], 1e-200))
+    V, H = np.empty((limit + 1, n + 1)), np.zeros((limit + 1, limit))
+    rotations, g, work = np.zeros((2, limit)), np.zeros(limit + 1), np.empty(n)
+    V[0, :n] = b[:n] * root
+    V[0, n] = b[n]
+    start = math.sqrt(np.sum(V[0] * V[0]))
+    solution = np.zeros(n + 1)
+    if start == 0.0:
+        return solution, 0.0
+    V[0] /= start
+    g[0], used = start, 0
+    for j in range(limit):
+        _operator(problem, state, column, border, corner, root, V[j], work, V[j + 1])
+        _orthogonalise(V, H, j)
+        if not _rotate(H, rotations, g, j):
+            break
+        used = j + 1
+        if abs(g[used]) <= tolerance * start:
+            break
+    _combine(V, H, g, used, solution)
+    dT = solution[n]
+    for a in range(n):
+        work[a] = solution[a] / root[a]
+    apply_jacobian(problem, state, work, solution[:n])
+    for a in range(n):  # one fixed-point pass gives the rows that the Fisher norm cannot see
+        solution[a] = b[a] + column[a] * dT + (work[a] - solution[a])
+    return solution, abs(g[used]) / start

@@ -1,0 +1,310 @@
+"""The equilibrium system: its value, its Jacobian as an operator and as a dense matrix.
+
+Unknown: ``log_x``, with ``sum_a x_i(a) = 1``, at precision ``lam_i = 1/eps_i``. Equation of
+player i:
+
+    F_i = r(log_x_i) - lam_i v_i - const = 0,   r = log x (entropy) or -1/x (log barrier),
+
+with the constant eliminated by the weights ``omega ~ x / r'``; then every solution of the linear
+system keeps ``sum_a x_i(a) dlog_x_i(a) = 0``, the tangent space of the simplex.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import namedtuple
+
+import numpy as np
+from numba import njit
+
+from rqe._kernels.adversary import (
+    _FAST,
+    exp_into,
+    matvec,
+    matvec_t,
+    outer_product,
+    outer_sum,
+    reverse_adversary,
+)
+
+# Few arrays with many rows: records are passed by value, and every array in one costs ten words.
+# u: payoffs. layout: (5, N + 1) int64, rows below. rates: (3, N), rows below: precision
+# lam_i(T) = slope_i T / (1 + delay_i T); with over_tau lam_i = slope_i and tau_i(T) = tau_i T.
+# FROZEN marks players whose strategy is given. reverse, barrier: penalty and regularizer.
+Problem = namedtuple("Problem", "u layout rates over_tau reverse barrier")
+OFF, MOFF, UOFF, SHAPE, FROZEN = 0, 1, 2, 3, 4
+SLOPE, DELAY, RISK = 0, 1, 2
+# vec: (7, n), rows below, with VW = U w, WEIGHT = omega, INV = 1 / r', FORCE = F. p, w: (sum m_i,),
+# one array for kl. player: (6, N), rows below, SPREAD = tau * omega of the adversary.
+# active: (n,), the actions inside the linear system. scratch: (3, max m_i).
+State = namedtuple("State", "vec p w player active scratch")
+LOG_X, X, V, VW, WEIGHT, INV, FORCE = 0, 1, 2, 3, 4, 5, 6
+SPREAD, RATIO, STAR, LAM, DLAM, TAU = 0, 1, 2, 3, 4, 5
+
+
+@njit(cache=True, nogil=True)
+def new_problem(u, shape, slope, delay, tau, over_tau, frozen, reverse, barrier):
+    """Return the Problem; slope, delay, tau, frozen: (N,), see above."""
+    n_players, cells = shape.size, 1
+    layout, rates = np.zeros((5, n_players + 1), np.int64), np.empty((3, n_players))
+    for i in range(n_players):
+        cells *= shape[i]
+    for i in range(n_players):
+        layout[OFF, i + 1] = layout[OFF, i] + shape[i]
+        layout[MOFF, i + 1] = layout[MOFF, i] + cells // shape[i]
+        layout[UOFF, i + 1] = layout[UOFF, i] + cells
+        layout[SHAPE, i], layout[FROZEN, i] = shape[i], frozen[i]
+        rates[SLOPE, i], rates[DELAY, i], rates[RISK, i] = slope[i], delay[i], tau[i]
+    return Problem(u, layout, rates, over_tau, reverse, barrier)
+
+
+@njit(cache=True, nogil=True)
+def new_state(problem, log_x):
+    """Return a State at ``log_x`` (copied); nothing else is computed yet."""
+    n, n_players, widest = log_x.size, problem.rates.shape[1], 0
+    for i in range(n_players):
+        widest = max(widest, problem.layout[MOFF, i + 1] - problem.layout[MOFF, i])
+    p = np.empty(problem.layout[MOFF, n_players])
+    w = np.empty(p.size) if problem.reverse else p
+    vec = np.zeros((7, n))
+    vec[LOG_X] = log_x
+    vec[X] = np.exp(log_x)
+    return State(
+        vec, p, w, np.zeros((6, n_players)), np.ones(n, np.bool_), np.empty((3, max(widest, n)))
+    )
+
+
+@njit(cache=True, nogil=True)
+def span(problem, row, i):
+    """Return where player i starts and ends in a stacked array; row: OFF, MOFF or UOFF."""
+    return problem.layout[row, i], problem.layout[row, i + 1]
+
+
+@njit(cache=True, nogil=True)
+def payoff_matrix(problem, i):
+    """Return U_i as a view: (n_i, m_i)."""
+    (lo, hi), n = span(problem, UOFF, i), problem.layout[SHAPE, i]
+    return problem.u[lo:hi].reshape(n, (hi - lo) // n)
+
+
+@njit(cache=True, nogil=True)
+def star(state, i):
+    """Return the joint action to which player i's weights w are highest."""
+    return np.int64(state.player[STAR, i])
+
+
+@njit(cache=True, nogil=True)
+def _set_parameters(problem, state, T):
+    """Write lam, dlam/dT and tau of every player at parameter T."""
+    for i in range(problem.rates.shape[1]):
+        if problem.over_tau:
+            state.player[LAM, i], state.player[DLAM, i] = problem.rates[SLOPE, i], 0.0
+            state.player[TAU, i] = problem.rates[RISK, i] * T
+        else:
+            slow = 1.0 + problem.rates[DELAY, i] * T
+            state.player[LAM, i] = problem.rates[SLOPE, i] * (T / slow)
+            state.player[DLAM, i] = problem.rates[SLOPE, i] / slow / slow
+            state.player[TAU, i] = problem.rates[RISK, i]
+
+
+@njit(cache=True, nogil=True)
+def normalise(problem, log_x, x):
+    """Shift ``log_x`` so that every player's probabilities sum to one; write x = exp(log_x)."""
+    for i in range(problem.rates.shape[1]):
+        lo, hi = span(problem, OFF, i)
+        top = -np.inf
+        for a in range(lo, hi):
+            top = max(top, log_x[a])
+        exp_into(log_x[lo:hi], top, x[lo:hi])
+        total = 0.0
+        for a in range(lo, hi):
+            total += x[a]
+        shift = top + math.log(total)
+        for a in range(lo, hi):
+            log_x[a] -= shift
+            x[a] /= total
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST)
+def _adversary(problem, state, i):
+    """Write p_i, w_i, spread_i, ratio_i = omega_i and star_i at the current strategies."""
+    lo, hi = span(problem, MOFF, i)
+    p, tau = state.p[lo:hi], state.player[TAU, i]
+    state.player[SPREAD, i], state.player[RATIO, i], state.player[STAR, i] = 0.0, 1.0, 0
+    if tau == 0.0 and not (problem.over_tau and problem.reverse):
+        outer_product(state.vec[X], problem.layout[OFF], problem.layout[SHAPE, :-1], i, p)
+        if problem.reverse:
+            state.w[lo:hi] = p
+        return
+    log_q, g = state.scratch[0, : hi - lo], state.scratch[1, : hi - lo]
+    outer_sum(state.vec[LOG_X], problem.layout[OFF], problem.layout[SHAPE, :-1], i, log_q)
+    first, last = span(problem, OFF, i)
+    matvec_t(payoff_matrix(problem, i), state.vec[X, first:last], g)
+    if problem.reverse:
+        least = g.min()
+        for k in range(g.size):
+            g[k] = tau * (g[k] - least)
+        ratio, best = reverse_adversary(log_q, g, p, state.w[lo:hi])
+        state.player[SPREAD, i], state.player[RATIO, i] = tau * ratio, ratio
+        state.player[STAR, i] = best
+        return
+    top = -np.inf
+    for k in range(g.size):
+        log_q[k] -= tau * g[k]
+        top = max(top, log_q[k])
+    exp_into(log_q, top, p)
+    total, best = 0.0, 0
+    for k in range(p.size):
+        total += p[k]
+    for k in range(p.size):
+        p[k] /= total
+    for k in range(p.size):
+        best = k if p[k] > p[best] else best
+    state.player[SPREAD, i], state.player[STAR, i] = tau, best
+
+
+@njit(cache=True, nogil=True)
+def evaluate(problem, state, T):
+    """Write x, p, v, F and weights at ``log_x`` and parameter T; return the residual.
+
+    ``log_x`` is normalised in place, and the logits of inactive actions (those whose probability
+    cannot matter to anyone) are set to their exact response. The residual is
+    ``max |F| / max(lam, 1)``, in units of the payoff range.
+    """
+    _set_parameters(problem, state, T)
+    normalise(problem, state.vec[LOG_X], state.vec[X])
+    residual = 0.0
+    for i in range(problem.rates.shape[1]):
+        lo, hi = span(problem, OFF, i)
+        if problem.layout[FROZEN, i]:
+            state.vec[FORCE, lo:hi] = 0.0
+            continue
+        U = payoff_matrix(problem, i)
+        _adversary(problem, state, i)
+        first, last = span(problem, MOFF, i)
+        matvec(U, state.p[first:last], state.vec[V, lo:hi])
+        if problem.reverse:
+            matvec(U, state.w[first:last], state.vec[VW, lo:hi])
+        else:
+            state.vec[VW, lo:hi] = state.vec[V, lo:hi]
+        residual = max(residual, _force(problem, state, lo, hi, state.player[LAM, i]))
+    return residual
+
+
+@njit(cache=True, nogil=True)
+def _force(problem, state, lo, hi, lam):
+    """Write weight, inv = 1/r' and F of one player; answer inactive actions; return residual."""
+    total = 0.0
+    for a in range(lo, hi):
+        state.vec[INV, a] = state.vec[X, a] if problem.barrier else 1.0
+        state.vec[WEIGHT, a] = state.vec[X, a] * state.vec[INV, a]
+        total += state.vec[WEIGHT, a]
+    mean = 0.0
+    for a in range(lo, hi):
+        state.vec[WEIGHT, a] /= total
+        r = -1.0 / max(state.vec[X, a], 1e-300) if problem.barrier else state.vec[LOG_X, a]
+        state.vec[FORCE, a] = r - lam * state.vec[V, a]
+        mean += state.vec[WEIGHT, a] * state.vec[FORCE, a] if state.vec[WEIGHT, a] > 0.0 else 0.0
+    again = 0.0  # the mean of the centred force is its rounding, which lam has magnified
+    for a in range(lo, hi):
+        state.vec[FORCE, a] -= mean
+        again += state.vec[WEIGHT, a] * state.vec[FORCE, a] if state.vec[WEIGHT, a] > 0.0 else 0.0
+    worst, rare = 0.0, -7.0 - math.log(max(lam, 1.0))
+    for a in range(lo, hi):
+        state.vec[FORCE, a] -= again
+        if not state.active[a]:
+            answer = state.vec[LOG_X, a] - state.vec[FORCE, a]
+            if problem.barrier:
+                answer = -math.log(max(-(mean + lam * state.vec[V, a]), 1e-300))
+            if state.vec[LOG_X, a] < rare:
+                state.vec[LOG_X, a], state.vec[FORCE, a] = min(answer, -1.0), 0.0
+                worst = worst if answer < rare else max(worst, lam)  # no longer rare: go on
+        worst = max(worst, abs(state.vec[FORCE, a]))
+    return worst / max(lam, 1.0)
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST)
+def payoff_slope(problem, state, i, dlog_x, dv):
+    """Write dv_i for a change dlog_x of all strategies; dlog_x: (n,), dv: (n_i,)."""
+    lo, hi = span(problem, MOFF, i)
+    p, w = state.p[lo:hi], state.w[lo:hi]
+    U = payoff_matrix(problem, i)
+    t, y = state.scratch[0, : hi - lo], state.scratch[1, : hi - lo]
+    outer_sum(dlog_x, problem.layout[OFF], problem.layout[SHAPE, :-1], i, t)
+    first, last = span(problem, OFF, i)
+    for k in range(p.size):
+        t[k] *= p[k]
+    if state.player[SPREAD, i] > 0.0:
+        dx = state.vec[X, first:last] * dlog_x[first:last]
+        matvec_t(U, dx, y)
+        pivot, spread = y[star(state, i)], state.player[SPREAD, i]
+        for k in range(p.size):
+            t[k] -= spread * (w[k] * (y[k] - pivot))
+    total = 0.0
+    for k in range(p.size):
+        total += t[k]
+    matvec(U, t, dv)
+    for a in range(dv.size):
+        dv[a] -= total * state.vec[VW, first + a]
+
+
+@njit(cache=True, nogil=True)
+def project(problem, state, i, scale, dv, out):
+    """Write ``inv * scale * (dv - <weight, dv>)`` of player i into out: (n_i,) each."""
+    lo, hi = span(problem, OFF, i)
+    mean = 0.0
+    for a in range(lo, hi):
+        mean += state.vec[WEIGHT, a] * dv[a - lo]
+    for a in range(lo, hi):
+        out[a - lo] = state.vec[INV, a] * scale * (dv[a - lo] - mean)
+
+
+@njit(cache=True, nogil=True)
+def parameter_slope(problem, state, out):
+    """Write ``-(dF/dT)`` scaled as the rows are, i.e. the fixed-point map's slope in T: (n,)."""
+    out[:] = 0.0
+    for i in range(problem.rates.shape[1]):
+        if problem.layout[FROZEN, i]:
+            continue
+        lo, hi = span(problem, OFF, i)
+        if not problem.over_tau:
+            project(problem, state, i, state.player[DLAM, i], state.vec[V, lo:hi], out[lo:hi])
+            continue
+        first, last = span(problem, MOFF, i)
+        U, w = payoff_matrix(problem, i), state.w[first:last]
+        g = state.scratch[1, : last - first]
+        matvec_t(U, state.vec[X, lo:hi], g)
+        pivot = g[star(state, i)]
+        total = 0.0
+        for k in range(g.size):
+            g[k] = w[k] * (g[k] - pivot)
+            total += g[k]
+        dv = np.empty(hi - lo)
+        matvec(U, g, dv)
+        for a in range(hi - lo):
+            dv[a] -= total * state.vec[VW, lo + a]
+        scale = -state.player[LAM, i] * problem.rates[RISK, i] * state.player[RATIO, i]
+        project(problem, state, i, scale, dv, out[lo:hi])
+
+
+@njit(cache=True, nogil=True)
+def apply_jacobian(problem, state, dlog_x, out):
+    """Write ``J dlog_x = dlog_x - inv lam (dv - mean)`` to out; both (n,)."""
+    centred = dlog_x.copy()  # a shift of a player's logits is no change of strategy
+    for i in range(problem.rates.shape[1]):
+        lo, hi = span(problem, OFF, i)
+        shift = 0.0
+        for a in range(lo, hi):
+            shift += state.vec[X, a] * dlog_x[a]
+        for a in range(lo, hi):
+            centred[a] -= shift
+    for i in range(problem.rates.shape[1]):
+        lo, hi = span(problem, OFF, i)
+        if problem.layout[FROZEN, i]:
+            out[lo:hi] = dlog_x[lo:hi]
+            continue
+        dv = state.scratch[2, : hi - lo]
+        payoff_slope(problem, state, i, centred, dv)
+        project(problem, state, i, state.player[LAM, i], dv, out[lo:hi])
+        for a in range(lo, hi):
+            out[a] = dlog_x[a] - out[a]
