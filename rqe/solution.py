@@ -1,0 +1,251 @@
+"""Results: the one frozen record that every solver returns, and what it can tell about itself.
+
+A `Solution` holds the inputs (game, concept), the answer (log-probabilities), the certificate
+that independent code computed for it (`Check`), and how it was found. Everything else on it is
+derived on demand, so that building one is cheap. Import the result types from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rqe import _plain, report
+from rqe.branch import Branch
+from rqe.status import Stats, Status
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from rqe.check import Check
+    from rqe.concepts import Concept
+    from rqe.games.normal_form import NormalFormGame
+    from rqe.gaussian_solution import GaussianSolution
+
+    Array = NDArray[np.float64]
+
+__all__ = ["Branch", "ConvergenceError", "Solution", "Stats", "Status"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Solution:
+    """An answer with its certificate: who plays what, for what payoff, and how surely.
+
+    Solvers build it; users read it. It owns its arrays, all of them read-only. Two solutions are
+    equal only if they are the same object: compare `strategies` instead.
+
+    Attributes
+    ----------
+    game : NormalFormGame
+        The game that was solved.
+    concept : Concept
+        What was sought: tau, eps, penalty and regularizer.
+    log_strategies : tuple of ndarray
+        One array of shape (n_i,) per player: natural logarithms of the probabilities. They keep
+        probabilities that are too small for a float; -inf is an action never played.
+    check : Check
+        The certificate, recomputed from the log-strategies by code that no solver shares.
+    status : Status
+        How the computation ended.
+    solver : str
+        Name of the solver.
+    stats : Stats
+        Steps taken and folds met.
+    notes : tuple of str
+        What a careful reader should know, for example that other equilibria may exist.
+    unique : bool or None
+        True only where a published theorem proves this equilibrium the only one; None otherwise.
+
+    Examples
+    --------
+    >>> import rqe
+    >>> game = rqe.NormalFormGame.from_bimatrix([[3, 0], [5, 1]], [[3, 5], [0, 1]])
+    >>> solution = rqe.solve(game, tau=1.0, eps=0.2)
+    >>> solution.converged
+    True
+    >>> bool(solution.strategies[0][1] > 0.99)
+    True
+    """
+
+    game: NormalFormGame
+    concept: Concept
+    log_strategies: tuple[Array, ...]
+    check: Check
+    status: Status
+    solver: str
+    stats: Stats
+    notes: tuple[str, ...] = ()
+    unique: bool | None = None
+
+    def __post_init__(self) -> None:
+        """Make the arrays read-only."""
+        for log_x in self.log_strategies:
+            log_x.flags.writeable = False
+
+    @cached_property
+    def strategies(self) -> tuple[Array, ...]:
+        """Probabilities, one read-only array of shape (n_i,) per player."""
+        return tuple(_plain.read_only(np.exp(log_x)) for log_x in self.log_strategies)
+
+    @property
+    def tau(self) -> Array:
+        """Risk aversion per player, shape (N,), unit 1/payoff."""
+        return self.concept.tau
+
+    @property
+    def eps(self) -> Array:
+        """Bounded rationality per player, shape (N,), unit payoff."""
+        return self.concept.eps
+
+    @property
+    def payoffs(self) -> Array:
+        """Expected payoff per player, shape (N,)."""
+        return self.check.payoffs
+
+    @property
+    def risk_adjusted(self) -> Array:
+        """Risk-adjusted payoff per player without the regularizer, shape (N,)."""
+        return self.check.risk_adjusted
+
+    @property
+    def adversaries(self) -> tuple[Array, ...]:
+        """Worst joint play that each player fears: shape (n_j for j != i) for player i."""
+        return self.check.adversaries
+
+    @property
+    def residual(self) -> float:
+        """Largest violation of the equilibrium equations, relative to the payoff range."""
+        return self.check.residual
+
+    @property
+    def regret(self) -> float:
+        """Upper bound on what any player could gain by deviating alone, in payoff units."""
+        return self.check.regret
+
+    @property
+    def converged(self) -> bool:
+        """Whether the certificate meets the tolerance that was asked for."""
+        return self.status is Status.CONVERGED
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Yield one plain record per player and action: what `to_frame` and CSV files hold."""
+        for i, player in enumerate(self.game.players):
+            for a, action in enumerate(self.game.actions[i]):
+                yield {
+                    "player": player,
+                    "action": action,
+                    "probability": float(self.strategies[i][a]),
+                    "log_probability": float(self.log_strategies[i][a]),
+                    "tau": float(self.tau[i]),
+                    "eps": float(self.eps[i]),
+                    "payoff": float(self.payoffs[i]),
+                    "risk_adjusted": float(self.risk_adjusted[i]),
+                }
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a tidy frame, one row per player and action.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns player, action, probability, log_probability, and, repeated for each action of
+            a player, tau, eps, payoff and risk_adjusted.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed (extra ``rqe[frames]``).
+        """
+        return _plain.data_frame(self.rows())
+
+    def to_dict(self, *, adversaries: bool = False) -> dict[str, Any]:
+        """Return plain data that ``json.dumps`` accepts as it is.
+
+        Parameters
+        ----------
+        adversaries : bool
+            Whether to include the adversaries, whose size grows as the product of the others'
+            action counts; nested lists over the others' actions in player order.
+
+        Returns
+        -------
+        dict
+            Strategies are lists in the order of ``["game"]["actions"]``. JSON has no infinities,
+            so they are the strings ``"inf"`` and ``"-inf"`` (and ``"nan"``), which ``float`` reads.
+        """
+        data = {
+            "schema": "rqe.solution/1",
+            "game": _plain.game_dict(self.game),
+            "concept": _plain.concept_dict(self.concept),
+            "strategies": self.strategies,
+            "log_strategies": self.log_strategies,
+            "payoffs": self.payoffs,
+            "risk_adjusted": self.risk_adjusted,
+            "certificate": {"residual": self.residual, "regret": self.regret},
+            "status": self.status.value,
+            "message": self.status.message,
+            "solver": self.solver,
+            "stats": vars(self.stats),
+            "unique": self.unique,
+            "notes": self.notes,
+            "versions": _plain.versions(),
+        }
+        if adversaries:
+            data["adversaries"] = self.adversaries
+        plain: dict[str, Any] = _plain.jsonable(data)
+        return plain
+
+    def summary(self, *, max_actions: int = 12) -> str:
+        """Return a table for people: concept, payoffs, probabilities, certificate, status, notes.
+
+        Parameters
+        ----------
+        max_actions : int
+            Players with more actions are shown by their most probable ones.
+        """
+        return report.solution_text(self, max_actions)
+
+    def __repr__(self) -> str:
+        """One line: what was solved and how well."""
+        return (
+            f"<Solution: {self.concept.name} of {report.game_name(self.game)}, "
+            f"{self.status.value}, residual {self.residual:.1e}, regret {self.regret:.1e}>"
+        )
+
+    def _repr_html_(self) -> str:
+        """Return the summary as HTML, for notebooks."""
+        return report.solution_html(self)
+
+
+class ConvergenceError(RuntimeError):
+    """No answer within the tolerance; the partial one is attached.
+
+    Parameters
+    ----------
+    solution : Solution, Branch or GaussianSolution
+        What the solver had when it gave up, with its certificate.
+
+    Attributes
+    ----------
+    solution : Solution, Branch or GaussianSolution
+        The same object. Ask for it without an exception by ``throw=False``.
+    """
+
+    def __init__(self, solution: Solution | Branch | GaussianSolution) -> None:
+        self.solution = solution
+        if isinstance(solution, Branch):
+            measure = f"{len(solution)} points"
+        else:
+            measure = f"regret {solution.regret:.2g}"
+        super().__init__(report.failure_text(solution, measure))
+
+    def __reduce__(
+        self,
+    ) -> tuple[type[ConvergenceError], tuple[Solution | Branch | GaussianSolution]]:
+        """Rebuild from the partial answer, so that worker processes can raise it."""
+        return type(self), (self.solution,)

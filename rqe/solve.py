@@ -1,0 +1,368 @@
+"""The entry points: solve, trace, and the named limits qre and security; nash has its own file.
+
+Each validates what it is given, lets a solver run, and has the answer judged by
+``rqe.check.check``, which shares nothing with the solvers. Only a certificate within ``tol``
+makes an answer "converged".
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+import numpy as np
+
+from rqe import concepts
+from rqe.check import check
+from rqe.concepts import Concept
+from rqe.games import AggregativeGame, QuadraticGame
+from rqe.gaussian import solve_gaussian
+from rqe.solution import Branch, ConvergenceError, Solution, Status
+from rqe.solvers import PrincipalBranch, Solver, by_name
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from rqe.games import NormalFormGame
+    from rqe.gaussian_solution import GaussianSolution
+
+    Array = NDArray[np.float64]
+
+_OTHERS = "other equilibria may exist; this is the one on the principal branch"
+_NEAR_START = (
+    "other equilibria may exist; this is the one that Newton's method found from the start"
+)
+
+
+@overload
+def solve(
+    game: NormalFormGame,
+    tau: ArrayLike = 0.0,
+    eps: ArrayLike = 0.0,
+    *,
+    penalty: str = "kl",
+    regularizer: str = "entropy",
+    solver: str | Solver | None = None,
+    start: Sequence[ArrayLike] | None = None,
+    tol: float = 1e-10,
+    throw: bool = True,
+) -> Solution: ...
+
+
+@overload
+def solve(
+    game: AggregativeGame | QuadraticGame,
+    tau: ArrayLike = 0.0,
+    eps: ArrayLike = 0.0,
+    *,
+    penalty: Literal["kl"] = "kl",
+    regularizer: Literal["entropy"] = "entropy",
+    solver: None = None,
+    start: None = None,
+    tol: float = 1e-10,
+    throw: bool = True,
+) -> GaussianSolution: ...
+
+
+def solve(
+    game: NormalFormGame | AggregativeGame | QuadraticGame,
+    tau: ArrayLike = 0.0,
+    eps: ArrayLike = 0.0,
+    *,
+    penalty: str = "kl",
+    regularizer: str = "entropy",
+    solver: str | Solver | None = None,
+    start: Sequence[ArrayLike] | None = None,
+    tol: float = 1e-10,
+    throw: bool = True,
+) -> Solution | GaussianSolution:
+    r"""Return a risk-averse quantal response equilibrium of ``game``, with its certificate.
+
+    No player can raise, by changing x_i alone, the objective [1]_
+
+    .. math:: \min_p \; E_{x_i, p}[u_i] + D(p, x_{-i}) / \tau_i - \epsilon_i \nu(x_i).
+
+    tau = 0 gives the logit quantal response equilibrium with ``lam = 1 / eps``, eps = 0 the limit
+    of the branch (a Nash equilibrium at tau = 0), tau = inf the security strategies. Where several
+    equilibria exist, the one on the principal branch is returned: the first point met at the target
+    by the curve of equilibria that leaves the centroid at eps = inf and follows ``eps_i + s`` down.
+
+    Parameters
+    ----------
+    game : NormalFormGame, AggregativeGame or QuadraticGame
+        N players, payoffs of any level and scale. Quadratic games take tau, eps, tol and throw
+        alone and have a `GaussianSolution`: see `rqe.gaussian.solve_gaussian`.
+    tau : float or sequence of N floats, in [0, inf]
+        Risk aversion, unit 1/payoff.
+    eps : float or sequence of N floats, in [0, inf]
+        Bounded rationality, unit payoff.
+    penalty : {"kl", "reverse_kl"}
+        Divergence that ties the adversary to the others' play.
+    regularizer : {"entropy", "log_barrier"}
+        Cost of a concentrated strategy.
+    solver : {"principal_branch", "newton"} or Solver, optional
+        By default the principal branch, or Newton's method if a start is given. Hyper-parameters
+        are set on the object: ``rqe.PrincipalBranch(max_steps=1000)``.
+    start : sequence of N array_like, shape (n_i,), optional
+        Profile of positive probabilities from which Newton's method starts.
+    tol : float
+        Largest residual, relative to the payoff range, that counts as converged.
+    throw : bool
+        Whether to raise when the certificate exceeds ``tol``; else the status tells.
+
+    Returns
+    -------
+    Solution or GaussianSolution
+        Strategies, payoffs, adversaries, residual and regret.
+
+    Raises
+    ------
+    ConvergenceError
+        If the residual exceeds ``tol`` and ``throw`` is true; it carries the partial answer.
+    TypeError, ValueError
+        If an argument breaks its rule; the message names argument, rule and value.
+
+    Notes
+    -----
+    One evaluation costs two passes over the payoffs. Residual and regret are recomputed by plain
+    numpy code; uniqueness is claimed only where a published theorem proves it.
+
+    References
+    ----------
+    .. [1] Mazumdar, Panaganti & Shi, ICLR 2025, arXiv 2406.14156.
+
+    Examples
+    --------
+    >>> import rqe
+    >>> game = rqe.NormalFormGame.collaborative([[1, 1], [1, 0]], [0.4, 0.0])
+    >>> solution = rqe.solve(game, tau=1.0, eps=0.2)
+    >>> round(float(solution.strategies[0][0]), 9)
+    0.608229833
+    """
+    tol = _tolerance(tol)
+    if isinstance(game, AggregativeGame | QuadraticGame):
+        _gaussian_only(penalty=penalty, regularizer=regularizer, solver=solver, start=start)
+        return solve_gaussian(game, tau, eps, tol=tol, throw=throw)
+    concept = Concept.of(_game(game), tau, eps, penalty, regularizer)
+    log_start = None if start is None else _start(start, game.shape)
+    method = by_name(solver, log_start is not None)
+    outcome = method.run(game, concept, log_start, tol)
+    log_strategies = tuple(outcome.log_strategies)
+    certificate = check(game, concept, log_strategies, outcome.witnesses)
+    status = outcome.status
+    if certificate.residual > tol and status is Status.CONVERGED:
+        status = Status.INACCURATE
+    theorem = concept.uniqueness_theorem()
+    note = _NEAR_START if log_start is not None else _OTHERS
+    solution = Solution(
+        game, concept, log_strategies, certificate, status, method.name, outcome.stats,
+        (f"unique, by {theorem}",) if theorem else (note,), True if theorem else None,
+    )  # fmt: skip
+    if throw and status is not Status.CONVERGED:
+        raise ConvergenceError(solution)
+    return solution
+
+
+def trace(
+    game: NormalFormGame,
+    tau: ArrayLike = 0.0,
+    eps: ArrayLike = 0.0,
+    *,
+    parameter: str = "eps",
+    penalty: str = "kl",
+    regularizer: str = "entropy",
+    solver: str | PrincipalBranch | None = None,
+    tol: float = 1e-10,
+    throw: bool = True,
+) -> Branch:
+    """Return a whole branch of equilibria, in eps or in tau, as arrays.
+
+    With ``parameter="eps"`` the principal branch, from the centroid (eps = inf) to the target; its
+    points are eps_i + s with s from infinity to 0, not monotone where the branch folds. With
+    ``parameter="tau"`` the branch through the principal equilibrium at tau = 0 and the target's
+    eps, all tau_i growing in proportion to the target.
+
+    Parameters
+    ----------
+    game : NormalFormGame
+        N players.
+    tau, eps : float or sequence of N floats, in [0, inf]
+        The target; finite tau and positive eps for ``parameter="tau"``.
+    parameter : {"eps", "tau"}
+        What changes along the branch.
+    penalty, regularizer : str
+        As for :func:`solve`.
+    solver : "principal_branch" or PrincipalBranch, optional
+        Hyper-parameters of the follower; ``predictor_error`` sets how densely points lie.
+    tol : float
+        Largest residual of a point, relative to the payoff range.
+    throw : bool
+        Whether to raise when the target is not reached or a residual exceeds ``tol``.
+
+    Returns
+    -------
+    Branch
+        Parameter values, strategies, residuals, turning points and bifurcations met.
+
+    Raises
+    ------
+    ConvergenceError
+        If the branch ends early or is inaccurate and ``throw`` is true; it carries the branch.
+    TypeError, ValueError
+        If an argument breaks its rule.
+
+    Examples
+    --------
+    >>> import rqe
+    >>> branch = rqe.trace(rqe.catalog.load("stag-hunt"), eps=0.5)
+    >>> branch.converged
+    True
+    """
+    concept = Concept.of(_game(game), tau, eps, penalty, regularizer)
+    tol = _tolerance(tol)
+    concepts.one_of("parameter", parameter, ("eps", "tau"))
+    method = by_name(solver, started=False)
+    if not isinstance(method, PrincipalBranch):
+        raise TypeError(f"solver must be 'principal_branch' or a PrincipalBranch; got {solver!r}")
+    from rqe.solvers import tracing
+
+    run = tracing.along_eps if parameter == "eps" else tracing.along_tau
+    traced = run(game, concept, method, tol)
+    branch = Branch(
+        game, concept, parameter, traced.values, traced.log_strategies,
+        tracing.residuals(game, concept, parameter, traced), traced.turning_points,
+        traced.bifurcations, traced.status,
+    )  # fmt: skip
+    if branch.status is Status.CONVERGED and float(branch.residuals.max()) > tol:
+        branch = dataclasses.replace(branch, status=Status.INACCURATE)
+    if throw and branch.status is not Status.CONVERGED:
+        raise ConvergenceError(branch)
+    return branch
+
+
+@overload
+def qre(game: NormalFormGame, lam: ArrayLike, **options: Any) -> Solution: ...
+@overload
+def qre(
+    game: AggregativeGame | QuadraticGame, lam: ArrayLike, **options: Any
+) -> GaussianSolution: ...
+
+
+def qre(
+    game: NormalFormGame | AggregativeGame | QuadraticGame, lam: ArrayLike, **options: Any
+) -> Solution | GaussianSolution:
+    """Return the logit quantal response equilibrium at precision ``lam = 1 / eps``.
+
+    Parameters
+    ----------
+    game : NormalFormGame
+        N players.
+    lam : float or sequence of N floats, in [0, inf]
+        Precision, unit 1/payoff; 0 is the centroid, inf the Nash limit.
+    **options
+        As for :func:`solve`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If lam is not made of real numbers in [0, inf].
+
+    References
+    ----------
+    .. [1] McKelvey & Palfrey, Games and Economic Behavior 10 (1995).
+
+    Examples
+    --------
+    >>> import rqe
+    >>> solution = rqe.qre(rqe.catalog.load("prisoners-dilemma"), lam=2.0)
+    >>> solution.concept.name
+    'logit QRE'
+    """
+    if not isinstance(game, AggregativeGame | QuadraticGame):
+        game = _game(game)
+    _left_out("qre, which has tau = 0 and eps = 1 / lam", ("tau", "eps"), options)
+    precision = concepts.per_player("lam", lam, game.n_players).tolist()
+    eps = [1.0 / p if p > 0.0 else math.inf for p in precision]
+    return solve(game, 0.0, eps[0] if len(set(eps)) == 1 else eps, **options)
+
+
+def security(game: NormalFormGame, eps: ArrayLike = 0.0, **options: Any) -> Solution:
+    """Return security (maximin) strategies: every player with ``tau = inf``.
+
+    At eps = 0 one linear programme per player; its value is ``risk_adjusted``. With eps > 0 the
+    regularised security strategy, which is unique.
+
+    Examples
+    --------
+    >>> import rqe
+    >>> solution = rqe.security(rqe.catalog.load("matching-pennies"))
+    >>> solution.risk_adjusted.round(9).tolist()
+    [0.0, 0.0]
+    """
+    _left_out("security, which has tau = inf", ("tau",), options)
+    return solve(_game(game), math.inf, eps, **options)
+
+
+def _gaussian_only(**options: object) -> None:
+    """Raise if an option has another value than the one that games of continuous actions have."""
+    fixed = {"penalty": "kl", "regularizer": "entropy", "solver": None, "start": None}
+    for name, value in options.items():
+        if value is not None and not (isinstance(value, str) and value == fixed[name]):
+            raise ValueError(
+                f"{name} must be {fixed[name]!r} in a quadratic game, which is solved directly; "
+                f"got {value!r}"
+            )
+
+
+def _left_out(where: str, names: tuple[str, ...], options: dict[str, Any]) -> None:
+    """Raise if an option is given that a named limit sets itself."""
+    for name in names:
+        if name in options:
+            raise TypeError(f"{name} must be left out of {where}; got {options[name]!r}")
+
+
+def _game(game: NormalFormGame) -> NormalFormGame:
+    """Return ``game`` if it is one; the error says how to make one."""
+    from rqe.games import NormalFormGame
+
+    if not isinstance(game, NormalFormGame):
+        raise TypeError(
+            "game must be an rqe.NormalFormGame (build one with rqe.NormalFormGame(payoffs) or "
+            f"rqe.read_nfg(path)); got {type(game).__name__}"
+        )
+    return game
+
+
+def _tolerance(tol: float) -> float:
+    """Return tol as a float in (0, 1)."""
+    if isinstance(tol, bool) or not isinstance(tol, int | float) or not 0.0 < tol < 1.0:
+        raise ValueError(f"tol must be a number in (0, 1); got {tol!r}")
+    return float(tol)
+
+
+def _start(start: Sequence[ArrayLike], shape: tuple[int, ...]) -> list[Array]:
+    """Return the logarithms of a start profile, checked: one array of shape (n_i,) per player."""
+    if isinstance(start, str | bytes) or not hasattr(start, "__iter__"):
+        raise TypeError(f"start must be a list of one strategy per player; got {start!r}")
+    profile = list(start)
+    if len(profile) != len(shape):
+        raise ValueError(
+            f"start must hold one strategy per player, {len(shape)} in all; got {len(profile)}"
+        )
+    logs = []
+    for i, (given, n) in enumerate(zip(profile, shape, strict=True)):
+        try:
+            x = np.array(given, dtype=float)
+        except (TypeError, ValueError):
+            raise TypeError(f"start[{i}] must hold real numbers; got {given!r}") from None
+        if x.shape != (n,):
+            raise ValueError(f"start[{i}] must have shape ({n},); got shape {x.shape}")
+        if not (np.all(x > 0.0) and abs(float(x.sum()) - 1.0) <= 1e-6):
+            raise ValueError(
+                f"start[{i}] must hold positive probabilities that sum to 1; got {x.tolist()}"
+            )
+        logs.append(np.log(x / x.sum()))
+    return logs
