@@ -1,0 +1,1 @@
+"""Slow answers written straight from the formulas; the package never imports them."""

@@ -1,0 +1,119 @@
+"""Every example runs: README, documentation pages, docstrings and the scripts of examples/.
+
+In Markdown, a ``python`` block is executed and a ``console`` block's ``$ rqe`` lines are given to
+the command line; the blocks of a page share one namespace and one working folder. A ``text``
+block that follows a ``python`` block, and the lines that follow a command, are what it prints.
+"""
+
+import contextlib
+import doctest
+import importlib
+import io
+import pkgutil
+import re
+import runpy
+import shlex
+from pathlib import Path
+
+import pytest
+
+import rqe
+from rqe.cli import main
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
+SCRIPTS = sorted((ROOT / "examples").glob("*.py"))
+MODULES = [
+    name
+    for _, name, _ in pkgutil.walk_packages(rqe.__path__, "rqe.")
+    if "._kernels" not in name and not name.endswith("__main__")
+]
+FENCE = re.compile(r"^```(\w+)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+NUMBER = re.compile(r"\b\d+(?:\.\d+)?(?:e[-+]\d+)?\b")
+# Lines of a summary that hold rounding errors and counts of steps: they differ from one processor
+# to the next, so only their words and the size of the errors are compared.
+WORK = re.compile(r"^(residual|regret|solver|path) ")
+
+
+def blocks(page):
+    """List (language, text, line number) for each fenced block of a page."""
+    text = page.read_text(encoding="utf-8")
+    return [(m[1], m[2], text.count("\n", 0, m.start()) + 1) for m in FENCE.finditer(text)]
+
+
+def steady(text):
+    """Lines of a text, without what differs between processors."""
+    lines = [line.rstrip() for line in text.strip().splitlines()]
+    for k, line in enumerate(lines):
+        label = WORK.match(line)
+        if label and label[1] in ("residual", "regret"):
+            lines[k] = NUMBER.sub(lambda m: "small" if float(m[0]) <= 1e-10 else m[0], line)
+        elif label:
+            lines[k] = NUMBER.sub("(count)", line)
+    return lines
+
+
+def printed(function, *args):
+    """What a call writes to standard output."""
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        function(*args)
+    return out.getvalue()
+
+
+def command_line(command):
+    """Run ``rqe ...`` in this process; a failure is an error of the page."""
+    program, *arguments = shlex.split(command)
+    assert program == "rqe", f"only rqe commands can be checked, got {command!r}"
+    code = main(arguments)
+    assert code == 0, f"{command!r} ended with exit code {code}"
+
+
+def run_console(text, place):
+    """Run each ``$`` line and compare what follows it, where something does."""
+    for chunk in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
+        command, _, expected = chunk.partition("\n")
+        output = printed(command_line, command)
+        if expected.strip():
+            assert steady(output) == steady(expected), f"{place}: output of {command!r}"
+
+
+@pytest.fixture
+def workplace(tmp_path, monkeypatch):
+    """An empty working folder that sees examples/, as a reader at the repository's root does."""
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_page_examples_run_and_print_what_the_page_shows(page, workplace):
+    namespace = {"__name__": "__main__"}
+    output = None
+    for language, text, line in blocks(page):
+        place = f"{page.relative_to(ROOT)}, line {line}"
+        if language == "python":
+            code = compile("\n" * line + text, str(page), "exec")
+            output = printed(exec, code, namespace)
+            continue
+        if language == "console":
+            run_console(text, place)
+        elif language == "text" and output is not None:
+            assert steady(output) == steady(text), f"{place}: output of the block above"
+        output = None
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_docstring_examples(name, workplace):
+    flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    result = doctest.testmod(importlib.import_module(name), optionflags=flags)
+    assert result.failed == 0
+
+
+def test_package_docstring_examples(workplace):
+    assert doctest.testmod(rqe, optionflags=doctest.ELLIPSIS).failed == 0
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
+def test_example_scripts_run(script, workplace, capsys):
+    runpy.run_path(str(script), run_name="__main__")
+    assert capsys.readouterr().out

@@ -1,0 +1,222 @@
+"""The kernels that follow branches: tangents, corrections, ends; dense and without a matrix."""
+
+import math
+
+import numpy as np
+import pytest
+
+import rqe
+from benchmarks.common import random_payoffs
+from rqe._kernels import branch, corrector, system
+from rqe.concepts import PENALTIES, REGULARIZERS
+from tests import kernel_cases as cases
+from tests.kernel_cases import assert_equals_its_python, payoffs_of, problem_of
+from tests.reference import equilibria
+
+NAMES = [(p, r) for p in PENALTIES for r in REGULARIZERS]
+each_pair = pytest.mark.parametrize(("penalty", "regularizer"), NAMES)
+MATRIX_FREE = rqe.PrincipalBranch(dense_limit=1)
+FOLDED = rqe.NormalFormGame(random_payoffs((3, 3, 3), 11, "coordination"))
+
+
+def arguments(payoffs, tau, end, *, penalty="kl", regularizer="entropy", start=None, begin=0.0,
+              over_tau=False, slope=1.0, limit=64, record=True, most=5000):  # fmt: skip
+    """Return the arguments of `follow` for players alike, all payoffs in [0, 1]."""
+    shape, none = payoffs.shape[1:], np.zeros(len(payoffs))
+    u = np.concatenate([np.moveaxis(table, i, 0).ravel() for i, table in enumerate(payoffs)])
+    centroid = np.concatenate([np.full(n, -math.log(n)) for n in shape])
+    return (
+        u, np.array(shape, np.int64), none + slope, none.copy(), none + tau, over_tau, none > 0.0,
+        penalty == "reverse_kl", regularizer == "log_barrier",
+        centroid if start is None else start, begin, end, 1e-12, most, record, limit, 0.05,
+    )  # fmt: skip
+
+
+def point(payoffs, tau, lam, penalty, regularizer):
+    """Return the equilibrium by the reference, players in a row."""
+    taus, epss = [tau] * len(payoffs), [1.0 / lam] * len(payoffs)
+    return np.concatenate(equilibria.branch_end(payoffs, taus, epss, penalty, regularizer))
+
+
+@each_pair
+@pytest.mark.parametrize("shape", [(3, 3), (2, 2, 2)], ids=str)
+def test_the_end_of_the_branch_is_the_references(shape, penalty, regularizer):
+    payoffs = payoffs_of(shape, 3)
+    options = {"penalty": penalty, "regularizer": regularizer}
+    status, log_x, T, stats, points, events = branch.follow(
+        *arguments(payoffs, 1.5, 4.0, **options)
+    )
+    assert status == branch.CONVERGED
+    assert T == 4.0
+    np.testing.assert_allclose(log_x, point(payoffs, 1.5, 4.0, penalty, regularizer), atol=1e-10)
+    np.testing.assert_allclose(points[-1], np.append(log_x, T), atol=1e-13)
+    assert len(points) == stats[corrector.STEPS] + 1
+    assert len(events) == 0
+    for row in points:
+        problem = problem_of(
+            payoffs, 1.0, 1.5, reverse=penalty == "reverse_kl", barrier=regularizer != "entropy"
+        )
+        assert cases.evaluated(problem, row[:-1], row[-1])[1] < 1e-11
+
+
+@each_pair
+def test_following_tau_leads_where_following_precision_does(penalty, regularizer):
+    payoffs = payoffs_of((3, 3), 3)
+    options = {"penalty": penalty, "regularizer": regularizer}
+    neutral = branch.follow(*arguments(payoffs, 0.0, 4.0, **options))[1]
+    moved = branch.follow(
+        *arguments(payoffs, 1.0, 1.5, start=neutral, over_tau=True, slope=4.0, **options)
+    )
+    assert moved[0] == branch.CONVERGED
+    np.testing.assert_allclose(moved[1], point(payoffs, 1.5, 4.0, penalty, regularizer), atol=1e-10)
+
+
+@each_pair
+@pytest.mark.parametrize("limit", [64, 1])
+def test_following_equals_its_python(penalty, regularizer, limit):
+    payoffs = payoffs_of((2, 3), 1)
+    options = {"penalty": penalty, "regularizer": regularizer, "limit": limit}
+    assert_equals_its_python(
+        branch.follow, *arguments(payoffs, 1.0, 5.0, **options), rtol=1e-9, atol=1e-9
+    )
+    assert_equals_its_python(
+        branch.follow, *arguments(payoffs, 1.0, np.inf, most=12, **options), rtol=1e-6, atol=1e-6
+    )
+
+
+def located(payoffs, start, *, T=4.0, most=50):
+    """Return the arguments of `locate`."""
+    u, shape, slope, delay, tau, _, frozen, reverse, barrier, *_ = arguments(payoffs, 1.5, T)
+    return u, shape, slope, delay, tau, frozen, reverse, barrier, start, T, most, 0.5, 64
+
+
+def test_newtons_method_counts_its_steps_and_keeps_its_start():
+    payoffs = payoffs_of((3, 3), 3)
+    exact = point(payoffs, 1.5, 4.0, "kl", "entropy")
+    start = exact + 0.2 * cases.tangent(payoffs, exact, 0)
+    kept = start.copy()
+    done, log_x, steps = branch.locate(*located(payoffs, start))
+    assert done
+    assert 2 <= steps <= 8
+    np.testing.assert_allclose(log_x, exact, atol=1e-11)
+    np.testing.assert_array_equal(start, kept)
+    done, _, steps = branch.locate(*located(payoffs, start, most=1))
+    assert not done
+    assert steps == 1
+    assert_equals_its_python(branch.locate, *located(payoffs, start), atol=1e-11)
+
+
+@pytest.mark.parametrize("limit", [64, 1])
+@each_pair
+def test_the_tangent_is_the_direction_of_the_branch(penalty, regularizer, limit):
+    """Unit length in Fisher's metric, rising in T, and along differences of the branch."""
+    payoffs, T, h = payoffs_of((2, 3), 1), 3.0, 1e-3
+    options = {"penalty": penalty, "regularizer": regularizer}
+    before, log_x, after = (
+        branch.follow(*arguments(payoffs, 1.0, T + s * h, **options))[1] for s in (-1, 0, 1)
+    )
+    problem = problem_of(
+        payoffs, 1.0, 1.0, reverse=penalty == "reverse_kl", barrier=regularizer != "entropy"
+    )
+    state, solver = system.new_state(problem, log_x), corrector.new_solver(5, limit)
+    tangent = branch.start_curve(problem, state, solver, T)[0].tangent
+    assert corrector.length(state, T, tangent) == pytest.approx(1.0, abs=1e-12)
+    assert tangent[-1] > 0.0
+    slope = (after - before) / (2.0 * h)
+    np.testing.assert_allclose(tangent[:-1] / tangent[-1], slope, atol=1e-6)
+
+
+@pytest.mark.parametrize("limit", [64, 1])
+def test_the_bordered_system_is_solved(limit):
+    """J dlog_x - column dT = rhs and <border, (dlog_x, dT)> = the last entry."""
+    payoffs, T = payoffs_of((2, 3, 2), 1), 3.0
+    problem, log_x = problem_of(payoffs, 1.0, 1.0), cases.profile_of((2, 3, 2), 1)
+    state, _ = cases.evaluated(problem, log_x, T)
+    solver, step, out = corrector.new_solver(7, limit), np.empty(8), np.empty(7)
+    system.parameter_slope(problem, state, solver.column[:7])
+    solver.border[:7], solver.border[7] = np.exp(log_x) * cases.tangent(payoffs, log_x, 1), 0.6
+    solver.rhs[:7], solver.rhs[7] = cases.tangent(payoffs, log_x, 2), -0.3
+    sign, act = corrector.solve_bordered(problem, state, solver, step, 1e-12)
+    assert (sign != 0.0) == (limit == 64)  # the determinant is not computed without a matrix
+    assert len(act) == 7
+    system.apply_jacobian(problem, state, step[:7], out)
+    np.testing.assert_allclose(out - solver.column[:7] * step[7], solver.rhs[:7], atol=1e-9)
+    assert solver.border @ step == pytest.approx(-0.3, abs=1e-9)
+
+
+def test_the_corrector_returns_to_the_branch_across_the_tangent():
+    payoffs, T = payoffs_of((3, 3), 3), 4.0
+    exact, problem = point(payoffs, 1.5, T, "kl", "entropy"), problem_of(payoffs, 1.0, 1.5)
+    state, solver = system.new_state(problem, exact), corrector.new_solver(6, 64)
+    tangent = branch.start_curve(problem, state, solver, T)[0].tangent
+    solver.border[:6], solver.border[6] = np.exp(exact) * tangent[:6], tangent[6] / (1 + T) ** 2
+    state.vec[system.LOG_X] = exact + 0.05 * cases.tangent(payoffs, exact, 0)
+    ok, T_new, first, sign, _ = corrector.correct(
+        problem, state, solver, T, True, 20, 1.0, np.empty(7)
+    )
+    assert ok
+    assert first > 0.0
+    assert sign != 0.0
+    assert system.evaluate(problem, state, T_new) < 1e-13
+    assert T_new != T
+    found = branch.follow(*arguments(payoffs, 1.5, T_new))[1]
+    np.testing.assert_allclose(state.vec[system.LOG_X], found, atol=1e-10)
+
+
+@each_pair
+@pytest.mark.parametrize("shape", [(3, 3), (2, 5), (2, 2, 2), (3, 2, 3)], ids=str)
+def test_dense_and_matrix_free_routes_end_alike(shape, penalty, regularizer):
+    game = rqe.NormalFormGame(random_payoffs(shape, 4))
+    for tau, eps in ((0.0, 0.3), (2.0, 0.1), (20.0, 0.3)):
+        options = {"penalty": penalty, "regularizer": regularizer}
+        dense = rqe.solve(game, tau, eps, **options)
+        free = rqe.solve(game, tau, eps, solver=MATRIX_FREE, **options)
+        for a, b in zip(dense.log_strategies, free.log_strategies, strict=True):
+            np.testing.assert_allclose(a, b, atol=1e-8)
+
+
+@pytest.mark.parametrize("tau", [0.0, 1.0])
+def test_both_routes_pass_the_folds(tau):
+    for lam in (30.0, 39.26, 45.0):
+        dense = rqe.solve(FOLDED, tau, 1.0 / lam)
+        free = rqe.solve(FOLDED, tau, 1.0 / lam, solver=MATRIX_FREE)
+        for a, b in zip(dense.log_strategies, free.log_strategies, strict=True):
+            np.testing.assert_allclose(a, b, atol=1e-8)
+
+
+def degenerate_games():
+    """Name games with ties, copies, constants and players without a choice."""
+    rng = np.random.default_rng(0)
+    copies = np.repeat(np.repeat(rng.random((2, 2, 2)), 2, axis=1), 3, axis=2)
+    return {
+        "constant": np.full((2, 3, 3), 7.0),
+        "one constant player": np.stack([rng.random((3, 3)), np.zeros((3, 3))]),
+        "no choice": rng.random((3, 1, 3, 1)),
+        "a single profile": rng.random((2, 1, 1)),
+        "copies of actions": copies,
+        "identity": np.stack([np.eye(4), np.eye(4)]),
+        "identity against its opposite": np.stack([np.eye(4), -np.eye(4)]),
+        "zeros and ones": rng.integers(0, 2, (2, 5, 4)).astype(float),
+        "own action alone": np.stack([np.arange(3.0)[:, None] + np.zeros((3, 3)),
+                                      np.arange(3.0)[None, :] + np.zeros((3, 3))]),
+        "the other's action alone": np.stack([np.arange(3.0)[None, :] + np.zeros((3, 3)),
+                                              np.arange(3.0)[:, None] + np.zeros((3, 3))]),
+        "three, zeros and ones": rng.integers(0, 2, (3, 2, 3, 2)).astype(float),
+        "one payoff dwarfs all": np.where(rng.random((2, 3, 3)) < 0.2, 1e12, rng.random((2, 3, 3))),
+    }  # fmt: skip
+
+
+DEGENERATE = degenerate_games()
+
+
+@each_pair
+@pytest.mark.parametrize("name", DEGENERATE)
+def test_certificates_hold_on_degenerate_games(name, penalty, regularizer):
+    game = rqe.NormalFormGame(DEGENERATE[name])
+    width = float(game.payoff_range.max()) or 1.0
+    options = {"penalty": penalty, "regularizer": regularizer}
+    for tau in (0.0, 1.0, 50.0, math.inf):
+        for eps in (1.0, 0.05):
+            solution = rqe.solve(game, tau / width, eps * width, **options)
+            assert solution.residual <= 1e-10
+            assert solution.regret <= 1e-9 * width
