@@ -1,0 +1,1 @@
+"""Tests of the learning half of the project."""
