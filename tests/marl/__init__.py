@@ -1,1 +1,0 @@
-"""Tests of the learning half of the project."""
