@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
+_FEW = 200  # numbers up to which Python reduces a list faster than numpy an array
 _TINY = 1e-280  # a probability that stands for 0 next to a sum of order 1
 _TAU_FLOOR, _TAU_CEILING = (
     1e-30,
@@ -43,6 +44,27 @@ class Reply(NamedTuple):
     mean: float
     utility: float
     slack: float
+
+
+def largest(values: Array) -> float:
+    """Return the largest number; Python finds it faster in a few than numpy does. No NaN."""
+    if values.size <= _FEW:
+        return float(max(values.tolist()))
+    return float(np.maximum.reduce(values))
+
+
+def smallest(values: Array) -> float:
+    """Return the smallest number. No NaN."""
+    if values.size <= _FEW:
+        return float(min(values.tolist()))
+    return float(np.minimum.reduce(values))
+
+
+def total(values: Array) -> float:
+    """Return the sum."""
+    if values.size <= _FEW:
+        return math.fsum(values.tolist())
+    return float(np.add.reduce(values))
 
 
 def product(strategies: Sequence[Array]) -> Array:
@@ -155,12 +177,12 @@ def reply(seat: Seat, penalty: str, regularizer: str, given: Array | None) -> Re
     """Return the adversary's minimiser at the seat's strategy; `given` only serves tau = inf."""
     g = own_average(seat.payoffs, seat.x)
     q = np.exp(seat.log_q)
-    mean = float(q @ g)
+    mean = float(q.dot(g))
     if seat.tau * seat.width <= _TAU_FLOOR:
         return Reply(q, mean, mean, 0.0)
     if seat.tau == math.inf:
         p, slack = _worst_case(seat, g, given, regularizer)
-        return Reply(p, mean, float(g.min()), slack)
+        return Reply(p, mean, smallest(g), slack)
     tau = min(seat.tau, _TAU_CEILING / seat.width)
     if penalty == "kl":
         p, utility = _tilt_kl(seat, tau, q, g, mean)
@@ -174,23 +196,23 @@ def _tilt_kl(seat: Seat, tau: float, q: Array, g: Array, mean: float) -> tuple[A
     tilt = (mean - g) * tau
     if tau * seat.width <= 1.0:
         excess = q * np.expm1(tilt)
-        total = float(np.add.reduce(excess))
-        return (q + excess) / (1.0 + total), mean - math.log1p(total) / tau
+        mass = total(excess)
+        return (q + excess) / (1.0 + mass), mean - math.log1p(mass) / tau
     tilt += seat.log_q
-    top = float(np.maximum.reduce(tilt))
+    top = largest(tilt)
     p = np.exp(tilt - top)
-    total = float(np.add.reduce(p))
-    return p / total, mean - (top + math.log(total)) / tau
+    mass = total(p)
+    return p / mass, mean - (top + math.log(mass)) / tau
 
 
 def _tilt_reverse_kl(seat: Seat, tau: float, q: Array, g: Array) -> tuple[Array, float]:
     """Return p = q / (d + tau (g - min g)) and the utility E_p[g] + KL(q || p) / tau."""
-    low = float(g.min())
+    low = smallest(g)
     gap = tau * (g - low)
     d = _reverse_kl_root(q, gap)
     if d > 0.0:
         p = q / (d + gap)
-        p /= p.sum()
+        p /= total(p)
     else:
         p = _remainder_on_lowest(q, seat.log_q, gap)
     if tau * seat.width <= 0.5:
@@ -206,7 +228,7 @@ def _reverse_kl_root(q: Array, gap: Array) -> float:
     0 stands for a root too small to be told from 0: the lowest entries then have q near 0. The
     reciprocal of the sum is concave in d, so that Newton's iteration rises to the root.
     """
-    d = max(float(q[gap == 0.0].sum()), 1.0 - float(q @ gap), float((q - gap).max()))
+    d = max(float(q[gap == 0.0].sum()), 1.0 - float(q @ gap), largest(q - gap))
     if d < _TINY:
         d = _TINY
         if float((q / np.maximum(gap, d)).sum()) <= 1.0:
@@ -214,8 +236,8 @@ def _reverse_kl_root(q: Array, gap: Array) -> float:
     for _ in range(200):
         reach = d + gap
         p = q / reach
-        total = float(p.sum())
-        step = (total - 1.0) * total / float((p / reach).sum())
+        mass = total(p)
+        step = (mass - 1.0) * mass / total(p / reach)
         if not step > 1e-16 * d:
             break
         d += step
@@ -234,7 +256,7 @@ def _remainder_on_lowest(q: Array, log_q: Array, gap: Array) -> Array:
 
 def _worst_case(seat: Seat, g: Array, given: Array | None, regularizer: str) -> tuple[Array, float]:
     """Return the worst case's p and slack E_p[g] - min g: `given`, or from a linear programme."""
-    low = float(g.min())
+    low = smallest(g)
     p = (g == low).astype(np.float64) if given is None else _non_negative(given, g.size)
     unusable = not 0.0 < float(p.sum()) < math.inf
     if unusable or (given is None and seat.eps < math.inf):

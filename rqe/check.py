@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rqe import _adversary as adversary
+from rqe._rows import Layout, layout_of, per_player, stacked
 
 if TYPE_CHECKING:
     from rqe.concepts import Concept
@@ -36,6 +37,8 @@ _LOG_FLOOR = -1e100  # stands for log 0: 0 * log 0 is then 0, and differences st
 _FAR_LEVEL = 8.0  # payoffs further from 0 than so many ranges are shifted before any product
 _RESOLUTION = 1e-4  # see the notes of `check`: eps log x is not known better than 1e-16 eps
 _CENTROID_TOL = 1e-12
+_NEAR = 1e-6  # violation / eps up to which a quadratic bound serves for the regret
+_FEW = 200  # numbers up to which Python reduces a list faster than numpy an array
 _MOST_DEFECT = 1e-6  # a profile whose probabilities sum to 1 less exactly than this is none
 
 
@@ -82,14 +85,6 @@ class Check:
         given = vars(self)["_adversaries"]
         made: tuple[Array, ...] = given() if callable(given) else given
         return made
-
-
-class _Layout(NamedTuple):
-    """Where each player's actions lie in arrays that hold all players' actions in a row."""
-
-    starts: NDArray[np.intp]
-    owner: NDArray[np.intp]
-    slices: tuple[slice, ...]
 
 
 class _Worth(NamedTuple):
@@ -174,14 +169,14 @@ def check(
             f"log_strategies must hold one array per player of lengths {game.shape}; "
             f"got lengths {tuple(map(len, log_strategies))}"
         )
-    layout = _layout(game.shape)
-    log_x = np.minimum(np.maximum(np.concatenate(log_strategies), _LOG_FLOOR), 1.0)
+    layout = layout_of(game.shape)
+    log_x = stacked(log_strategies, layout, _LOG_FLOOR)
     x = np.exp(log_x)
     strategies = tuple([x[s] for s in layout.slices])
-    defects = [abs(total - 1.0) for total in np.add.reduceat(x, layout.starts).tolist()]
+    defects = [abs(total - 1.0) for total in per_player(x, layout).tolist()]
     if not all(defect <= _MOST_DEFECT for defect in defects):  # NaN fails too
         return _no_profile(strategies)
-    widths = [width or 1.0 for width in game.payoff_range.tolist()]
+    widths = _widths(game)
     if _is_plain(game, concept, widths):
         worth = _risk_neutral(game, x, strategies, layout)
     else:
@@ -201,13 +196,12 @@ def _no_profile(strategies: tuple[Array, ...]) -> Check:
     return Check(math.inf, math.inf, unknown, unknown, joint)
 
 
-@functools.lru_cache(maxsize=256)
-def _layout(shape: tuple[int, ...]) -> _Layout:
-    """Return the layout of actions in a row for a game of this shape."""
-    ends = np.cumsum(np.array(shape))
-    starts = ends - np.array(shape)
-    slices = tuple(slice(a, b) for a, b in zip(starts.tolist(), ends.tolist(), strict=True))
-    return _Layout(starts, np.repeat(np.arange(len(shape)), shape), slices)
+def _widths(game: NormalFormGame) -> list[float]:
+    """Return every player's payoff range, 1 for players to whom all is the same."""
+    flat = game.payoffs.reshape(game.n_players, -1)
+    if flat.shape[1] > _FEW:
+        return [width or 1.0 for width in game.payoff_range.tolist()]
+    return [(max(row) - min(row)) or 1.0 for row in flat.tolist()]
 
 
 def _is_plain(game: NormalFormGame, concept: Concept, widths: list[float]) -> bool:
@@ -219,11 +213,13 @@ def _is_plain(game: NormalFormGame, concept: Concept, widths: list[float]) -> bo
 
 
 def _risk_neutral(
-    game: NormalFormGame, x: Array, strategies: tuple[Array, ...], layout: _Layout
+    game: NormalFormGame, x: Array, strategies: tuple[Array, ...], layout: Layout
 ) -> _Worth:
     """Return the worth of all actions where every adversary plays the others' strategies."""
-    values = np.concatenate(adversary.gradients(game.payoffs, strategies))
-    payoffs = np.add.reduceat(x * values, layout.starts)
+    values = np.empty(len(x))
+    for own, v in zip(layout.slices, adversary.gradients(game.payoffs, strategies), strict=True):
+        values[own] = v
+    payoffs = per_player(x * values, layout)
     none = (None,) * len(strategies)
     return _Worth(values, payoffs, payoffs, [0.0] * len(strategies), none)
 
@@ -234,7 +230,7 @@ def _risk_averse(
     widths: list[float],
     x: Array,
     log_x: Array,
-    layout: _Layout,
+    layout: Layout,
     witnesses: Mapping[int, Array],
 ) -> _Worth:
     """Return the worth of all actions, one player at a time."""
@@ -267,15 +263,18 @@ def _without_level(utility: Array, width: float) -> tuple[Array, float]:
 
 
 def _judge(
-    concept: Concept, widths: list[float], x: Array, log_x: Array, worth: _Worth, layout: _Layout
+    concept: Concept, widths: list[float], x: Array, log_x: Array, worth: _Worth, layout: Layout
 ) -> tuple[float, float]:
     """Return the residual and the regret bound, each the largest over the players."""
     epss = concept.eps.tolist()
     c, mean = _slopes(concept, x, log_x, worth.values, layout)
+    found = _judge_near(concept, epss, widths, c, worth, layout)
+    if found is not None:
+        return found
     below = np.minimum.reduceat(c, layout.starts).tolist()
     above = np.maximum.reduceat(c, layout.starts).tolist()
     violations = [max(up, -down) for up, down in zip(above, below, strict=True)]
-    if concept.regularizer == "entropy" and all(map(_near, violations, epss)):
+    if _smooth(concept, epss) and all(v <= eps for v, eps in zip(violations, epss, strict=True)):
         gains = _near_gains(x, c, concept.eps, layout)
     else:
         gains = []
@@ -302,7 +301,7 @@ def _judge(
 
 
 def _slopes(
-    concept: Concept, x: Array, log_x: Array, values: Array, layout: _Layout
+    concept: Concept, x: Array, log_x: Array, values: Array, layout: Layout
 ) -> tuple[Array, Array]:
     """Return ``c - <x, c>`` for all actions in a row, and ``<x, c>`` per player.
 
@@ -314,43 +313,45 @@ def _slopes(
     owner = layout.owner
     if concept.regularizer == "entropy":
         c = eps[owner] * log_x - values
-        mean = np.add.reduceat(x * c, layout.starts)
+        mean = per_player(x * c, layout)
     else:
         c = -eps[owner] * adversary.barrier_slope(log_x) - values
-        mean = -np.add.reduceat(x * values, layout.starts) - eps * np.bincount(owner)
+        mean = -per_player(x * values, layout) - eps * np.bincount(owner)
     c -= mean[owner]
     return c, mean
 
 
-def _near(violation: float, eps: float) -> bool:
-    """Return whether the violation is small enough for a series in violation / eps."""
-    return violation <= eps < math.inf and eps > 0.0
+def _smooth(concept: Concept, epss: list[float]) -> bool:
+    """Return whether every player has a positive and finite multiple of the entropy."""
+    return concept.regularizer == "entropy" and all(0.0 < eps < math.inf for eps in epss)
 
 
-def _largest(
-    violations: list[float],
-    gains: list[float],
-    slack: Sequence[float],
-    widths: list[float],
-    epss: list[float],
-) -> tuple[float, float]:
-    """Return the largest residual and the largest regret of the players."""
-    residual = regret = 0.0
-    for violation, gain, extra, width, eps in zip(
-        violations, gains, slack, widths, epss, strict=True
-    ):
-        if eps < math.inf:
-            violation = (violation + extra) / max(width, _RESOLUTION * eps)
-            gain += extra
-        residual = max(residual, violation)
-        regret = max(regret, gain)
-    return residual, regret
+def _judge_near(
+    concept: Concept, epss: list[float], widths: list[float], c: Array, worth: _Worth,
+    layout: Layout,
+) -> tuple[float, float] | None:  # fmt: skip
+    """Return residual and regret very near an equilibrium, None elsewhere.
+
+    With ``d = c / eps`` the regret bound is ``eps log E_x exp(-d)``, at most ``0.51 eps max d^2``.
+    """
+    if not _smooth(concept, epss) or any(worth.slack) or min(epss) < 1e-290:
+        return None
+    size = np.abs(c)
+    farthest = adversary.largest(size / concept.eps[layout.owner])
+    if not farthest <= _NEAR:
+        return None
+    units = [max(w, _RESOLUTION * eps) for w, eps in zip(widths, epss, strict=True)]
+    if min(units) == max(units):
+        residual = adversary.largest(size) / units[0]
+    else:
+        residual = adversary.largest(size / np.array(units)[layout.owner])
+    return residual, 0.51 * max(epss) * farthest * farthest
 
 
-def _near_gains(x: Array, c: Array, eps: Array, layout: _Layout) -> list[float]:
+def _near_gains(x: Array, c: Array, eps: Array, layout: Layout) -> list[float]:
     """Return eps KL(x || softmax(v / eps)) of all players, from centred c with |c| <= eps."""
     d = c / eps[layout.owner]
-    spread = np.add.reduceat(x * (np.expm1(-d) + d), layout.starts)
+    spread = per_player(x * (np.expm1(-d) + d), layout)
     gains: list[float] = (eps * np.log1p(spread)).tolist()
     return gains
 

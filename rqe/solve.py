@@ -16,7 +16,7 @@ import numpy as np
 from rqe import concepts
 from rqe.check import check
 from rqe.concepts import Concept
-from rqe.games import AggregativeGame, QuadraticGame
+from rqe.games import AggregativeGame, NormalFormGame, QuadraticGame
 from rqe.gaussian import solve_gaussian
 from rqe.solution import Branch, ConvergenceError, Solution, Status
 from rqe.solvers import PrincipalBranch, Solver, by_name
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from rqe.games import NormalFormGame
     from rqe.gaussian_solution import GaussianSolution
 
     Array = NDArray[np.float64]
@@ -143,7 +142,7 @@ def solve(
     0.608229833
     """
     tol = _tolerance(tol)
-    if isinstance(game, AggregativeGame | QuadraticGame):
+    if not isinstance(game, NormalFormGame) and isinstance(game, AggregativeGame | QuadraticGame):
         _gaussian_only(penalty=penalty, regularizer=regularizer, solver=solver, start=start)
         return solve_gaussian(game, tau, eps, tol=tol, throw=throw)
     concept = Concept.of(_game(game), tau, eps, penalty, regularizer)
@@ -281,9 +280,12 @@ def qre(
     >>> solution.concept.name
     'logit QRE'
     """
-    if not isinstance(game, AggregativeGame | QuadraticGame):
+    if not isinstance(game, NormalFormGame | AggregativeGame | QuadraticGame):
         game = _game(game)
-    _left_out("qre, which has tau = 0 and eps = 1 / lam", ("tau", "eps"), options)
+    if options:
+        _left_out("qre, which has tau = 0 and eps = 1 / lam", ("tau", "eps"), options)
+    if type(lam) is float and 0.0 < lam < math.inf:
+        return solve(game, 0.0, 1.0 / lam, **options)
     precision = concepts.per_player("lam", lam, game.n_players).tolist()
     eps = [1.0 / p if p > 0.0 else math.inf for p in precision]
     return solve(game, 0.0, eps[0] if len(set(eps)) == 1 else eps, **options)
@@ -326,8 +328,6 @@ def _left_out(where: str, names: tuple[str, ...], options: dict[str, Any]) -> No
 
 def _game(game: NormalFormGame) -> NormalFormGame:
     """Return ``game`` if it is one; the error says how to make one."""
-    from rqe.games import NormalFormGame
-
     if not isinstance(game, NormalFormGame):
         raise TypeError(
             "game must be an rqe.NormalFormGame (build one with rqe.NormalFormGame(payoffs) or "

@@ -11,7 +11,12 @@ from rqe._kernels import adversary
 from tests.kernel_cases import SHAPES, assert_equals_its_python
 from tests.reference import formulas
 
-OFFSETS = {shape: np.concatenate([[0], np.cumsum(shape)]).astype(np.int64) for shape in SHAPES}
+
+def layout_of(shape):
+    """Return offsets (row 0) and numbers of actions (row 3) as the kernels' record has them."""
+    layout = np.zeros((4, len(shape) + 1), np.int64)
+    layout[0, 1:], layout[3, :-1] = np.cumsum(shape), shape
+    return layout
 
 
 @pytest.mark.parametrize("size", [1, 2, 255, 256, 257, 1000])
@@ -53,10 +58,11 @@ def test_products_with_a_matrix(n, m):
 def test_products_and_sums_over_the_others(shape):
     values = np.random.default_rng(shape).standard_normal(sum(shape))
     rows = np.split(values, np.cumsum(shape)[:-1])
-    for i in range(len(shape)):
-        others = rows[:i] + rows[i + 1 :]
-        m = math.prod(shape) // shape[i]
-        args = (values, OFFSETS[shape], np.array(shape, np.int64), i)
+    last = len(shape)
+    for i, start, stop in [*((i, 0, last) for i in range(last)), (0, 1, 2), (last - 1, 0, 1)]:
+        others = [rows[j] for j in range(start, stop) if j != i]
+        args = (values, layout_of(shape), i, start, stop)
+        m = math.prod(len(row) for row in others)
         for kernel, operation in (
             (adversary.outer_product, np.multiply),
             (adversary.outer_sum, np.add),
@@ -66,6 +72,30 @@ def test_products_and_sums_over_the_others(shape):
             expected = functools.reduce(operation.outer, others).ravel()
             np.testing.assert_allclose(out, expected, rtol=1e-14, atol=1e-15)
             assert_equals_its_python(kernel, *args, np.zeros(m))
+
+
+@pytest.mark.parametrize("sizes", [(3, 1, 4), (2, 5, 16), (1, 7, 3), (6, 20, 30)], ids=str)
+def test_marginals_on_two_halves(sizes):
+    """Of p U, row by row, and their sum U p: for a product measure, and for any other."""
+    n, m_1, m_2 = sizes
+    rng = np.random.default_rng(sizes)
+    U, first, last = rng.standard_normal((n, m_1 * m_2)), rng.random(m_1), rng.random(m_2)
+    p = np.outer(first, last)
+    for kernel, args in (
+        (adversary.split_product, (U, first, last)),
+        (adversary.split_joint, (U, p.ravel(), np.empty(m_1), np.empty(m_2))),
+    ):
+        table, v = np.empty((n, m_1 + m_2)), np.empty(n)
+        kernel(*args, table, v)
+        weighted = U.reshape(n, m_1, m_2) * p
+        np.testing.assert_allclose(table[:, :m_1], weighted.sum(axis=2), atol=1e-12)
+        np.testing.assert_allclose(table[:, m_1:], weighted.sum(axis=1), atol=1e-12)
+        np.testing.assert_allclose(v, weighted.sum(axis=(1, 2)), atol=1e-12)
+        if kernel is adversary.split_joint:
+            np.testing.assert_allclose(args[2], p.sum(axis=1), atol=1e-13)
+            np.testing.assert_allclose(args[3], p.sum(axis=0), atol=1e-13)
+        if n < 6:
+            assert_equals_its_python(kernel, *args, np.zeros_like(table), np.zeros(n))
 
 
 def reverse_cases():

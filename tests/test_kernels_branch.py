@@ -126,22 +126,67 @@ def test_the_tangent_is_the_direction_of_the_branch(penalty, regularizer, limit)
     np.testing.assert_allclose(tangent[:-1] / tangent[-1], slope, atol=1e-6)
 
 
-@pytest.mark.parametrize("limit", [64, 1])
-def test_the_bordered_system_is_solved(limit):
-    """J dlog_x - column dT = rhs and <border, (dlog_x, dT)> = the last entry."""
-    payoffs, T = payoffs_of((2, 3, 2), 1), 3.0
-    problem, log_x = problem_of(payoffs, 1.0, 1.0), cases.profile_of((2, 3, 2), 1)
+def bordered(shape, tau, limit, T=3.0):
+    """Return problem, state, solver with a system to solve, and the profile."""
+    payoffs, log_x, n = payoffs_of(shape, 1), cases.profile_of(shape, 1), sum(shape)
+    problem = problem_of(payoffs, 1.0, tau)
     state, _ = cases.evaluated(problem, log_x, T)
-    solver, step, out = corrector.new_solver(7, limit), np.empty(8), np.empty(7)
-    system.parameter_slope(problem, state, solver.column[:7])
-    solver.border[:7], solver.border[7] = np.exp(log_x) * cases.tangent(payoffs, log_x, 1), 0.6
-    solver.rhs[:7], solver.rhs[7] = cases.tangent(payoffs, log_x, 2), -0.3
+    solver = corrector.new_solver(n, limit)
+    system.parameter_slope(problem, state, solver.column[:n])
+    solver.border[:n] = np.exp(log_x) * cases.tangent(payoffs, log_x, 1)
+    solver.border[n] = 0.6
+    solver.rhs[:n], solver.rhs[n] = cases.tangent(payoffs, log_x, 2), -0.3
+    return problem, state, solver, log_x
+
+
+def defects(problem, state, solver, step, rhs):
+    """Return by how much J dlog_x - column dT = rhs and <border, (dlog_x, dT)> = rhs fail."""
+    n = step.size - 1
+    out = np.empty(n)
+    system.apply_jacobian(problem, state, step[:n], out)
+    return np.append(out - solver.column[:n] * step[n], solver.border @ step) - rhs
+
+
+SYSTEMS = [((2, 3, 2), 1.0), ((2, 3, 2), 0.0), ((2, 5), 0.0), ((5, 2), 0.0), ((4, 4), 0.0),
+           ((3, 4), 2.0), ((30, 70), 0.0), ((60, 50), 0.0), ((30, 30), 1.0)]  # fmt: skip
+
+
+@pytest.mark.parametrize("limit", [64, 1])
+@pytest.mark.parametrize(("shape", "tau"), SYSTEMS, ids=str)
+def test_the_bordered_system_is_solved(shape, tau, limit):
+    """The sign is that of the bordered determinant, however the matrix was eliminated."""
+    problem, state, solver, _ = bordered(shape, tau, limit)
+    n, rhs = sum(shape), solver.rhs.copy()
+    step = np.empty(n + 1)
     sign, act = corrector.solve_bordered(problem, state, solver, step, 1e-12)
     assert (sign != 0.0) == (limit == 64)  # the determinant is not computed without a matrix
-    assert len(act) == 7
-    system.apply_jacobian(problem, state, step[:7], out)
-    np.testing.assert_allclose(out - solver.column[:7] * step[7], solver.rhs[:7], atol=1e-9)
-    assert solver.border @ step == pytest.approx(-0.3, abs=1e-9)
+    assert len(act) == n
+    np.testing.assert_allclose(defects(problem, state, solver, step, rhs), 0.0, atol=1e-9)
+    if limit == 64:
+        matrix = np.array([defects(problem, state, solver, e, 0.0) for e in np.eye(n + 1)]).T
+        assert sign == np.linalg.slogdet(matrix)[0]
+
+
+@pytest.mark.parametrize(("shape", "tau"), SYSTEMS, ids=str)
+def test_old_factors_serve_again(shape, tau):
+    """Refined with the operator, a solution found with factors from near by is one from here."""
+    problem, state, solver, log_x = bordered(shape, tau, 64)
+    n = sum(shape)
+    step, rhs = np.empty(n + 1), solver.rhs.copy()
+    _, act = corrector.solve_bordered(problem, state, solver, step, 1e-12)
+    rng = np.random.default_rng(0)
+    state.vec[system.LOG_X] = log_x + 0.02 * rng.standard_normal(n)
+    system.evaluate(problem, state, 3.1)
+    system.parameter_slope(problem, state, solver.column[:n])
+    corrector.resolve(solver, act, step)
+    assert np.abs(defects(problem, state, solver, step, rhs)).max() > 1e-6
+    assert not corrector.refine(problem, state, solver, act, step.copy(), 1, 1e-12)
+    solver.rhs[:] = rhs
+    assert_equals_its_python(
+        corrector.refine, problem, state, solver, act, step, 30, 1e-12, atol=1e-9
+    )
+    assert corrector.refine(problem, state, solver, act, step, 30, 1e-12)
+    np.testing.assert_allclose(defects(problem, state, solver, step, rhs), 0.0, atol=1e-9)
 
 
 def test_the_corrector_returns_to_the_branch_across_the_tangent():
@@ -152,7 +197,7 @@ def test_the_corrector_returns_to_the_branch_across_the_tangent():
     solver.border[:6], solver.border[6] = np.exp(exact) * tangent[:6], tangent[6] / (1 + T) ** 2
     state.vec[system.LOG_X] = exact + 0.05 * cases.tangent(payoffs, exact, 0)
     ok, T_new, first, sign, _ = corrector.correct(
-        problem, state, solver, T, True, 20, 1.0, np.empty(7)
+        problem, state, solver, T, corrector.ROUNDING, 20, 1.0, np.empty(7)
     )
     assert ok
     assert first > 0.0
@@ -164,7 +209,7 @@ def test_the_corrector_returns_to_the_branch_across_the_tangent():
 
 
 @each_pair
-@pytest.mark.parametrize("shape", [(3, 3), (2, 5), (2, 2, 2), (3, 2, 3)], ids=str)
+@pytest.mark.parametrize("shape", [(3, 3), (2, 5), (2, 2, 2), (3, 2, 3), (30, 25)], ids=str)
 def test_dense_and_matrix_free_routes_end_alike(shape, penalty, regularizer):
     game = rqe.NormalFormGame(random_payoffs(shape, 4))
     for tau, eps in ((0.0, 0.3), (2.0, 0.1), (20.0, 0.3)):

@@ -16,6 +16,7 @@ from tests.kernel_cases import (
     problem_of,
     profile_of,
 )
+from tests.reference import best_response, equilibria
 
 each_pair = pytest.mark.parametrize(("reverse", "barrier"), PAIRS)
 each_shape = pytest.mark.parametrize("shape", SHAPES, ids=str)
@@ -157,7 +158,7 @@ def test_shifts_of_a_players_logits_are_no_change_of_strategy(reverse, barrier):
     _, problem, log_x, _, _ = mixed(shape, reverse, barrier)
     state, _ = evaluated(problem, log_x, T)
     act, J = np.arange(7), np.empty((8, 8))
-    jacobian.assemble(problem, state, act, J)
+    jacobian.assemble(problem, state, act, 0, J)
     for shift in np.eye(3).repeat(shape, axis=1):
         out = np.empty(7)
         system.apply_jacobian(problem, state, shift, out)
@@ -205,7 +206,7 @@ def test_dense_matrix_is_the_operator(shape, reverse, barrier):
     state, _ = evaluated(problem, log_x, T)
     n = log_x.size
     J = np.full((n + 1, n + 1), np.nan)  # the border is not the kernel's
-    jacobian.assemble(problem, state, np.arange(n), J)
+    jacobian.assemble(problem, state, np.arange(n), 0, J)
     assert np.isnan(J[n]).all()
     for seed in range(3):
         d, out = cases.tangent(payoffs, log_x, seed), np.empty(n)
@@ -224,9 +225,9 @@ def test_matrix_of_the_relevant_actions_is_a_part_of_the_whole(reverse, barrier)
     np.testing.assert_array_equal(act, [0, 2, 3, 4, 5, 6])
     np.testing.assert_array_equal(np.nonzero(state.active)[0], act)
     whole, some = np.empty((9, 9)), np.empty((9, 9))
-    jacobian.assemble(problem, state, np.arange(8), whole)
-    jacobian.assemble(problem, state, act, some)
-    np.testing.assert_allclose(some[:6, :6], whole[np.ix_(act, act)], atol=1e-12)
+    jacobian.assemble(problem, state, np.arange(8), 1, whole)
+    jacobian.assemble(problem, state, act, 0, some)
+    np.testing.assert_allclose(some[:6, :6], whole[np.ix_(act + 1, act + 1)], atol=1e-12)
 
 
 @pytest.mark.parametrize("reverse", [False, True])
@@ -268,7 +269,7 @@ def test_kernels_equal_their_python(shape, reverse, barrier):
         assert_equals_its_python(system.star, fresh, 0)
         assert_equals_its_python(jacobian.find_active, problem, fresh, 1e-3)
         assert_equals_its_python(
-            jacobian.assemble, problem, fresh, np.arange(n), np.zeros((n + 1, n + 1))
+            jacobian.assemble, problem, fresh, np.arange(n), 0, np.zeros((n + 1, n + 1))
         )
 
 
@@ -281,8 +282,49 @@ def test_constructors_equal_their_python():
     problem = system.new_problem(*args)
     assert_equals_its_python(system.payoff_matrix, problem, 1)
     assert_equals_its_python(system.span, problem, system.UOFF, 1)
-    U, act = payoffs[0], np.array([0, 1])
-    assert_equals_its_python(jacobian.matvec_rows, U, act, 0, 2, 0, np.ones(3), np.zeros(2))
-    out, wide = np.empty(5), np.random.default_rng(0).random((9, 3))
-    jacobian.matvec_rows(wide, np.array([1, 3, 4, 6, 7, 8]), 1, 6, 0, np.arange(3.0), out)
-    np.testing.assert_allclose(out, wide[[3, 4, 6, 7, 8]] @ np.arange(3.0), rtol=1e-14)
+
+
+@each_pair
+@pytest.mark.parametrize(
+    "shape", [(2, 3, 2), (1, 4, 3), (3, 1, 1), (2, 2, 3, 2), (2,) * 6], ids=str
+)
+def test_halves_hold_the_marginals_of_the_adversary(shape, reverse, barrier):
+    """Sides are marginals of p, tables those of p U, for risk-averse and for neutral players."""
+    n_players = len(shape)
+    tau = np.where(np.arange(n_players) % 2, 0.0, 3.0)
+    payoffs, problem, log_x, _, _ = mixed(
+        shape, reverse, barrier, tau=tau, slope=np.ones(n_players), delay=np.zeros(n_players)
+    )
+    state, _ = evaluated(problem, log_x, T)
+    x = [np.exp(a) for a in cases.parts(payoffs, log_x)]
+    for i, n in enumerate(shape):
+        U, q = best_response.tables(payoffs, x, i)
+        p = equilibria.adversary(x[i] @ U, q, tau[i], "reverse_kl" if reverse else "kl")
+        first, last, table = system.halves(problem, state, i)
+        joint, weighted = p.reshape(first.size, -1), (U * p).reshape(n, first.size, -1)
+        np.testing.assert_allclose(first, joint.sum(axis=1), atol=1e-12)
+        np.testing.assert_allclose(last, joint.sum(axis=0), atol=1e-12)
+        np.testing.assert_allclose(table[:, : first.size], weighted.sum(axis=2), atol=1e-12)
+        np.testing.assert_allclose(table[:, first.size :], weighted.sum(axis=1), atol=1e-12)
+        marginal = np.zeros(sum(shape))
+        lo, hi = system.span(problem, system.SIDE, i)
+        jacobian.both_marginals(problem, state, i, state.side, lo, hi, marginal)
+        others = [m for j, m in enumerate(shape) if j != i]
+        tensor = p.reshape(others)
+        for k, j in enumerate(j for j in range(n_players) if j != i):
+            axes = tuple(a for a in range(len(others)) if a != k)
+            own = slice(sum(shape[:j]), sum(shape[: j + 1]))
+            np.testing.assert_allclose(marginal[own], tensor.sum(axis=axes), atol=1e-12)
+
+
+@each_pair
+def test_large_risk_blocks_are_products_of_matrices(reverse, barrier):
+    """Above a few actions BLAS makes the covariances; the matrix is still the operator."""
+    for shape in ((9, 300), (12, 5, 7)):
+        payoffs, problem, log_x, _, _ = mixed(shape, reverse, barrier)
+        state, _ = evaluated(problem, log_x, T)
+        n = log_x.size
+        J, out, d = np.empty((n, n)), np.empty(n), cases.tangent(payoffs, log_x, 0)
+        jacobian.assemble(problem, state, np.arange(n), 0, J)
+        system.apply_jacobian(problem, state, d, out)
+        np.testing.assert_allclose(J @ d, out, atol=1e-11)

@@ -40,6 +40,11 @@ def exp_into(a, shift, out):
     Range reduction and a degree-12 polynomial, written so that it vectorises; the relative error
     is below 4e-16.
     """
+    if a.size < 16:
+        for k in range(a.size):
+            y = a[k] - shift
+            out[k] = 0.0 if y < -700.0 else math.exp(y)
+        return
     bits = out.view(np.int64)
     exponent = np.empty(256, np.int64)
     for start in range(0, a.size, 256):
@@ -118,35 +123,85 @@ def matvec_t(U, x, out):
 
 
 @njit(cache=True, nogil=True, fastmath=_FAST)
-def outer_product(values, off, shape, i, out):
-    """Write the product of the others' entries, ``prod_j values_j(a_j)``, to out: (m_i,)."""
+def outer_product(values, layout, i, start, stop, out):
+    """Write ``prod_j values_j(a_j)``, j in start:stop but i, to out, first player slowest.
+
+    layout: rows of offsets (row 0) and of numbers of actions (row 3), one column per player.
+    """
     size = 1
     out[0] = 1.0
-    for j in range(shape.size - 1, -1, -1):
+    for j in range(stop - 1, start - 1, -1):
         if j == i:
             continue
-        for b in range(shape[j] - 1, -1, -1):
-            factor = values[off[j] + b]
+        for b in range(layout[3, j] - 1, -1, -1):
+            factor = values[layout[0, j] + b]
             base = b * size
             for r in range(size):
                 out[base + r] = factor * out[r]
-        size *= shape[j]
+        size *= layout[3, j]
 
 
 @njit(cache=True, nogil=True, fastmath=_FAST)
-def outer_sum(values, off, shape, i, out):
-    """Write the sum of the others' entries, ``sum_j values_j(a_j)``, to out: (m_i,)."""
+def outer_sum(values, layout, i, start, stop, out):
+    """Write ``sum_j values_j(a_j)``, j in start:stop but i, to out, first player slowest."""
     size = 1
     out[0] = 0.0
-    for j in range(shape.size - 1, -1, -1):
+    for j in range(stop - 1, start - 1, -1):
         if j == i:
             continue
-        for b in range(shape[j] - 1, -1, -1):
-            term = values[off[j] + b]
+        for b in range(layout[3, j] - 1, -1, -1):
+            term = values[layout[0, j] + b]
             base = b * size
             for r in range(size):
                 out[base + r] = term + out[r]
-        size *= shape[j]
+        size *= layout[3, j]
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST)
+def split_product(U, first, last, table, v):
+    """Write the marginals of p U on both halves of the others, and v = U p; p = first x last.
+
+    U: (n, m_1 m_2), first: (m_1,), last: (m_2,), table: (n, m_1 + m_2), v: (n,). One pass.
+    """
+    m_1, m_2 = first.size, last.size
+    for a in range(U.shape[0]):
+        left, right, total = table[a, :m_1], table[a, m_1:], 0.0
+        right[:] = 0.0
+        for k in range(m_1):
+            row, q, s = U[a, k * m_2 : (k + 1) * m_2], first[k], 0.0
+            for r in range(m_2):
+                s += row[r] * last[r]
+                right[r] += q * row[r]
+            left[k] = q * s
+            total += left[k]
+        for r in range(m_2):
+            right[r] *= last[r]
+        v[a] = total
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST)
+def split_joint(U, p, first, last, table, v):
+    """Write the same for any joint distribution p: (m_1 m_2,), and its marginals first and last."""
+    m_1, m_2 = first.size, last.size
+    last[:] = 0.0
+    for k in range(m_1):
+        q, s = p[k * m_2 : (k + 1) * m_2], 0.0
+        for r in range(m_2):
+            s += q[r]
+            last[r] += q[r]
+        first[k] = s
+    for a in range(U.shape[0]):
+        left, right, total = table[a, :m_1], table[a, m_1:], 0.0
+        right[:] = 0.0
+        for k in range(m_1):
+            row, q, s = U[a, k * m_2 : (k + 1) * m_2], p[k * m_2 : (k + 1) * m_2], 0.0
+            for r in range(m_2):
+                y = row[r] * q[r]
+                s += y
+                right[r] += y
+            left[k] = s
+            total += s
+        v[a] = total
 
 
 @njit(cache=True, nogil=True)

@@ -20,15 +20,20 @@ from numba import njit
 
 from rqe._kernels.corrector import (
     BIFURCATIONS,
+    CAREFUL,
     DOUBTED,
     FACTORED,
     REJECTED,
+    ROUNDING,
+    SHORT,
+    STALE,
     STEPS,
     TURNS,
     UNSEEN,
     correct,
     length,
     new_solver,
+    refine,
     resolve,
     settled,
     solve_bordered,
@@ -79,7 +84,12 @@ def _new_tangent(problem, state, solver, curve, act, T):
         solve_bordered(problem, state, solver, new, 1e-3)
     else:
         resolve(solver, act, new)
-        if act.size < n:  # actions outside the system follow the others
+        if solver.stats[STALE] > 0:  # the factors are those of the first iterate
+            if not refine(problem, state, solver, act, new, 6, 3e-3):
+                solver.rhs[:] = 0.0
+                solver.rhs[n] = 1.0
+                _, act = solve_bordered(problem, state, solver, new, 1e-3)
+        elif act.size < n:  # actions outside the system follow the others
             response = np.empty(n)
             apply_jacobian(problem, state, new[:n], response)
             for a in range(n):
@@ -227,7 +237,7 @@ def _set_border(solver, curve, landing):
 
 
 @njit(cache=True, nogil=True)
-def _attempt(problem, state, solver, curve, h, T_end, landing, tight, step):
+def _attempt(problem, state, solver, curve, h, T_end, landing, goal, step):
     """Predict, correct and judge one step; return (accepted, T, predictor's error, sign).
 
     On acceptance the state holds the point and, unless landing, ``curve.trial`` its tangent.
@@ -240,7 +250,7 @@ def _attempt(problem, state, solver, curve, h, T_end, landing, tight, step):
     if not T > 0.0:
         return False, T, 1.0, 0.0
     ok, T, first, sign, act = correct(
-        problem, state, solver, T, tight, 25 if landing else 8, 0.4, step
+        problem, state, solver, T, goal, 25 if landing else 8, 0.4, step
     )
     if not ok or _strayed(state, curve, h):
         return False, T, first, sign
@@ -296,8 +306,8 @@ def follow(
         landing = reach <= 1.1 * h
         h = reach if landing else min(h, 9.0 * (1.0 + T0) / max(abs(speed), 1e-300))
         far = T0 > 50.0 and (T_end == np.inf or barrier)
-        tight = landing or record or refused or stiff or far
-        ok, T, first, sign = _attempt(problem, state, solver, curve, h, T_end, landing, tight, step)
+        goal = ROUNDING if landing or record or stiff or far else CAREFUL if refused else SHORT
+        ok, T, first, sign = _attempt(problem, state, solver, curve, h, T_end, landing, goal, step)
         flipped = ok and sign * orientation < 0.0
         refused = not ok or (flipped and h > _CROSSING)
         if refused or abs(speed) < 0.3 * (1.0 + T0):
@@ -307,7 +317,7 @@ def follow(
             break
         if refused:
             stats[REJECTED] += 1
-            h *= 0.3 if flipped else 0.5
+            h *= 0.3 if flipped else min(max((target / max(first, 1e-9)) ** (1.0 / 3.0), 0.2), 0.5)
             status = STALLED if h < _SHORTEST else MAX_STEPS
             continue
         stats[STEPS] += 1
@@ -321,9 +331,9 @@ def follow(
             status = CONVERGED
         else:
             _move(state, curve, T, h)
-            h *= min(max((target / max(first, 1e-9)) ** (1.0 / 3.0), 0.3), 3.0)
+            h *= min(max((target / max(first, 1e-9)) ** (1.0 / 3.0), 0.3), 2.0)
             if T_end == np.inf:
-                near = tight and _distance_to_limit(problem, state, T) <= limit_goal
+                near = goal == ROUNDING and _distance_to_limit(problem, state, T) <= limit_goal
                 status = CONVERGED if near or T > _FAR else MAX_STEPS
         if record:
             points = _grown(points) if count == points.shape[0] else points

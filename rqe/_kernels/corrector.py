@@ -8,8 +8,10 @@ from collections import namedtuple
 import numpy as np
 from numba import njit
 
+from rqe._kernels.adversary import _FAST
+from rqe._kernels.dense import add_product, lu_factor, lu_solve
 from rqe._kernels.jacobian import assemble, find_active
-from rqe._kernels.linear import gmres, lu_factor, lu_solve
+from rqe._kernels.krylov import gmres
 from rqe._kernels.system import (
     FORCE,
     FROZEN,
@@ -20,6 +22,7 @@ from rqe._kernels.system import (
     SPREAD,
     TAU,
     X,
+    apply_jacobian,
     evaluate,
     parameter_slope,
     span,
@@ -29,24 +32,87 @@ from rqe._kernels.system import (
 STEPS, EVALUATIONS, TURNS, BIFURCATIONS, REJECTED = 0, 1, 2, 3, 4
 # For the solver's own use: whether the last system was factored, whether all are from now on
 # (GMRES has failed, or folds are near), and steps taken without seeing the orientation.
-FACTORED, DOUBTED, UNSEEN = 5, 6, 7
+FACTORED, DOUBTED, UNSEEN, STALE = 5, 6, 7, 8
+# How far a correction goes.
+SHORT, CAREFUL, ROUNDING = 0, 1, 2
+# How the last factored matrix lies in ``Solver.A``: index of the border, block eliminated first,
+# number of rows.
+BORDER, CUT, UNCUT, ROWS = 0, 1, 2, 3
 
-_DENSE_MOST = 1600  # active actions up to which a system may be factored when GMRES has failed
+_DENSE_MOST = 1600  # actions up to which a system may be factored when GMRES has failed
+_KRYLOV = 40  # iterations of GMRES that cost about what a factorisation does
 _RARE = 1e-4  # probabilities below _RARE / lam stay out of the linear systems (they follow exactly)
 _GOAL = 2e-15  # residual that ends a tight correction, unless it stagnates sooner
+_REUSE = 24  # actions of two players from which old factors are cheaper than new ones
+_SLOW = 0.2  # a step with old factors that shortens the last one by less is taken with new ones
 
-# A, pivots: dense bordered factors; column, border, rhs: (n + 1,) work arrays.
-Solver = namedtuple("Solver", "A pivots column border rhs limit krylov stats")
+# A: the bordered matrix, S: what is left of it when a block is eliminated, both flat; pivots of the
+# latter; cut: (4,) int64, rows above; column, border, rhs, work: (n + 1,) arrays; limit: actions up
+# to which systems are factored from the start; most: rows for which there is room.
+Solver = namedtuple("Solver", "A S pivots cut column border rhs work limit most stats")
 
 
 @njit(cache=True, nogil=True)
 def new_solver(n, limit):
     """Return the work arrays for n unknowns, dense up to ``limit`` active ones."""
-    size = min(n, max(limit, _DENSE_MOST)) + 1
+    most = min(n, 2 * _DENSE_MOST) + 1
+    left = min(most, _DENSE_MOST + 1)
+    work = np.zeros((4, n + 1))
     return Solver(
-        np.empty((size, size)), np.empty(size, np.int64), np.zeros(n + 1), np.zeros(n + 1),
-        np.zeros(n + 1), limit, 80, np.zeros(8, np.int64),
+        np.empty(most * most), np.empty(left * left), np.empty(left, np.int64),
+        np.zeros(4, np.int64), work[0], work[1], work[2], work[3], limit, most,
+        np.zeros(9, np.int64),
     )  # fmt: skip
+
+
+@njit(cache=True, nogil=True)
+def _matrix(solver):
+    """Return the last bordered matrix, partly eliminated, and the factors of the rest."""
+    cut = solver.cut
+    m = cut[ROWS]
+    left = m - (cut[UNCUT] - cut[CUT])
+    A, S = solver.A[: m * m].reshape(m, m), solver.S[: left * left].reshape(left, left)
+    return A, S
+
+
+@njit(cache=True, nogil=True)
+def _plan(problem, state, solver, act):
+    """Write how the bordered matrix on the actions ``act`` is to be laid out and eliminated.
+
+    Return how many actions are left to be factored. Between two risk-neutral players the diagonal
+    blocks are the identity: the larger one is eliminated without a factorisation. It comes first,
+    or last with the border first.
+    """
+    r, cut = act.size, solver.cut
+    cut[BORDER], cut[CUT], cut[UNCUT], cut[ROWS] = r, 0, 0, r + 1
+    if problem.rates.shape[1] == 2 and state.player[SPREAD].max() == 0.0:
+        own = 0
+        while own < r and act[own] < problem.layout[OFF, 1]:
+            own += 1
+        if 2 * own >= r:
+            cut[UNCUT] = own
+        else:
+            cut[BORDER], cut[CUT], cut[UNCUT] = 0, 1 + own, 1 + r
+    return r - (cut[UNCUT] - cut[CUT])
+
+
+@njit(cache=True, nogil=True)
+def _factor(problem, state, solver, act):
+    """Assemble and factor the bordered matrix on ``act``; return the sign of its determinant."""
+    r, n, cut = act.size, state.active.size, solver.cut
+    A, S = _matrix(solver)
+    edge, lead = cut[BORDER], 1 if cut[BORDER] == 0 and r > 0 else 0
+    assemble(problem, state, act, lead, A)
+    for k in range(r):
+        A[lead + k, edge] = -solver.column[act[k]]
+        A[edge, lead + k] = solver.border[act[k]]
+    A[edge, edge] = solver.border[n]
+    start, stop = (cut[UNCUT], r + 1) if cut[CUT] == 0 else (0, cut[CUT])
+    S[:] = A[start:stop, start:stop]
+    if cut[UNCUT] > cut[CUT]:
+        out, into = A[start:stop, cut[CUT] : cut[UNCUT]], A[cut[CUT] : cut[UNCUT], start:stop]
+        add_product(-1.0, out, into, False, S)
+    return lu_factor(S, solver.pivots[: stop - start])
 
 
 @njit(cache=True, nogil=True)
@@ -57,29 +123,25 @@ def solve_bordered(problem, state, solver, step, tolerance):
     """
     n = state.active.size
     act = find_active(problem, state, _RARE / max(1.0, state.player[LAM].max()))
-    r, largest = act.size, solver.A.shape[0] - 1
-    if r > largest or (r > solver.limit and solver.stats[DOUBTED] == 0):
+    left = _plan(problem, state, solver, act)
+    too_large = left > _DENSE_MOST or act.size >= solver.most
+    if too_large or (left > solver.limit and solver.stats[DOUBTED] == 0):
         for i in range(problem.rates.shape[1]):
             lo, hi = span(problem, OFF, i)
             state.active[lo:hi] = problem.layout[FROZEN, i] == 0
         found, error = gmres(
             problem, state, solver.column[:n], solver.border[:n], solver.border[n],
-            solver.rhs, tolerance, min(solver.krylov, n + 1),
+            solver.rhs, tolerance, min(_KRYLOV, n + 1),
         )  # fmt: skip
-        if error <= 10.0 * tolerance or r > largest:
+        if error <= 10.0 * tolerance or too_large:
             step[:] = found
             solver.stats[FACTORED] = 0
             return 0.0, act
         solver.stats[DOUBTED] = 1
         act = find_active(problem, state, _RARE / max(1.0, state.player[LAM].max()))
+        _plan(problem, state, solver, act)
     solver.stats[FACTORED] = 1
-    A = solver.A[: r + 1, : r + 1]
-    assemble(problem, state, act, A)
-    for k in range(r):
-        A[k, r] = -solver.column[act[k]]
-        A[r, k] = solver.border[act[k]]
-    A[r, r] = solver.border[n]
-    sign = lu_factor(A, solver.pivots[: r + 1])
+    sign = _factor(problem, state, solver, act)
     if sign == 0.0:
         step[:] = np.nan  # singular: no step, which the corrector refuses
     else:
@@ -87,19 +149,62 @@ def solve_bordered(problem, state, solver, step, tolerance):
     return sign, act
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, fastmath=_FAST)
 def resolve(solver, act, step):
     """Solve again with the factors at hand and the present rhs; step: (n + 1,), written."""
-    r, n = act.size, step.size - 1
-    b = np.empty(r + 1)
+    r, n, cut = act.size, step.size - 1, solver.cut
+    A, S = _matrix(solver)
+    edge, lead = cut[BORDER], 1 if cut[BORDER] == 0 and r > 0 else 0
+    b = solver.work[: r + 1]
     for k in range(r):
-        b[k] = solver.rhs[act[k]]
-    b[r] = solver.rhs[n]
-    lu_solve(solver.A[: r + 1, : r + 1], solver.pivots[: r + 1], b)
+        b[lead + k] = solver.rhs[act[k]]
+    b[edge] = solver.rhs[n]
+    first, last = cut[CUT], cut[UNCUT]
+    start, stop = (last, r + 1) if first == 0 else (0, first)
+    for j in range(start, stop):
+        row, s = A[j], 0.0
+        for k in range(first, last):
+            s += row[k] * b[k]
+        b[j] -= s
+    lu_solve(S, solver.pivots[: stop - start], b[start:stop])
+    for j in range(first, last):
+        row, s = A[j], 0.0
+        for k in range(start, stop):
+            s += row[k] * b[k]
+        b[j] -= s
     step[:] = 0.0
     for k in range(r):
-        step[act[k]] = b[k]
-    step[n] = b[r]
+        step[act[k]] = b[lead + k]
+    step[n] = b[edge]
+
+
+@njit(cache=True, nogil=True)
+def refine(problem, state, solver, act, step, most, tolerance):
+    """Improve a solution found with old factors; return whether the system holds to ``tolerance``.
+
+    The rows of actions outside the factors are solved exactly. solver.rhs is overwritten.
+    """
+    n = state.active.size
+    rhs, response, change = solver.rhs.copy(), np.empty(n), np.empty(n + 1)
+    for _ in range(most):
+        apply_jacobian(problem, state, step[:n], response)
+        last = rhs[n]
+        for a in range(n):
+            defect = rhs[a] + solver.column[a] * step[n] - response[a]
+            last -= solver.border[a] * step[a]
+            solver.rhs[a] = defect
+            if not state.active[a]:
+                step[a] += defect
+        solver.rhs[n] = last - solver.border[n] * step[n]
+        resolve(solver, act, change)
+        step += change
+        size, whole = 0.0, 0.0
+        for a in range(n):
+            size += state.vec[X, a] * change[a] * change[a]
+            whole += state.vec[X, a] * step[a] * step[a]
+        if size <= tolerance * tolerance * whole:
+            return True
+    return False
 
 
 @njit(cache=True, nogil=True)
@@ -123,38 +228,58 @@ def settled(state, residual, before):
 
 
 @njit(cache=True, nogil=True)
-def correct(problem, state, solver, T, tight, most, cap, step):
+def _set_rhs(state, solver):
+    """Write the right-hand side of a Newton step: minus the scaled equations, and no advance."""
+    n = state.active.size
+    for a in range(n):
+        solver.rhs[a] = -state.vec[INV, a] * state.vec[FORCE, a]
+    solver.rhs[n] = 0.0
+
+
+@njit(cache=True, nogil=True)
+def correct(problem, state, solver, T, goal, most, cap, step):
     """Newton's corrector on the bordered system from ``log_x``; both are moved.
 
-    Returns (converged, T, length of the first step, determinant's sign, its active set). ``tight``
-    asks for a residual at rounding level, else a short step, or a clear contraction to one below
-    1e-2, suffices.
+    Returns (converged, T, length of the first step, determinant's sign, its active set). The goal
+    is a residual at ROUNDING level, a CAREFUL last step of at most 1e-6, or a SHORT one of at most
+    1e-3, for which a clear contraction to one below 1e-2 also serves. At most ``most`` systems are
+    made anew; large factors are used again while they contract as well as new ones hardly would.
     """
     n, first, last, before = state.active.size, 0.0, np.inf, np.inf
-    sign, act = 0.0, np.empty(0, np.int64)
-    for it in range(most):
+    sign, act, reuse, norm = 0.0, np.empty(0, np.int64), False, 0.0
+    made, it, many = 0, 0, problem.rates.shape[1] > 2
+    while made < most:
         residual = evaluate(problem, state, T)
         solver.stats[EVALUATIONS] += 1
         if not residual < 1e300:
-            return False, T, first, sign, act
-        if it > 0 and tight:
-            if settled(state, residual, before):
-                return True, T, first, sign, act
+            break
+        if it > 0 and goal == ROUNDING and settled(state, residual, before):
+            return True, T, first, sign, act
         before = residual
         parameter_slope(problem, state, solver.column[:n])
-        for a in range(n):
-            solver.rhs[a] = -state.vec[INV, a] * state.vec[FORCE, a]
-        solver.rhs[n] = 0.0
-        sign, act = solve_bordered(problem, state, solver, step, 1e-3 if tight else 1e-2)
-        norm = length(state, T, step)
-        if it == 0:
-            first = norm
+        _set_rhs(state, solver)
+        if reuse:
+            resolve(solver, act, step)
+            norm = length(state, T, step)
+            reuse = norm <= (_SLOW if goal == SHORT else 0.05) * last
+        if not reuse:
+            made += 1
+            sign, act = solve_bordered(
+                problem, state, solver, step, 1e-2 if goal == SHORT else 1e-3
+            )
+            norm = length(state, T, step)
+        solver.stats[STALE] = reuse
+        first = norm if it == 0 else first
         if not norm < (cap if it == 0 else max(0.6 * last, 1e-7)):
-            return False, T, first, sign, act
+            break
+        reuse = solver.stats[FACTORED] == 1 and norm <= 0.1 and (many or act.size >= _REUSE)
         for a in range(n):
             state.vec[LOG_X, a] += step[a]
         T = T + step[n]
-        if not tight and (norm <= 1e-3 or (it > 0 and norm <= min(1e-2, 0.1 * last))):
+        if goal == SHORT and it > 0 and norm <= min(1e-2, 0.1 * last):
+            return T > 0.0, T, first, sign, act
+        if goal != ROUNDING and norm <= (1e-3 if goal == SHORT else 1e-6):
             return T > 0.0, T, first, sign, act
         last = norm
+        it += 1
     return False, T, first, sign, act

@@ -25,28 +25,41 @@ from rqe._kernels.adversary import (
     outer_product,
     outer_sum,
     reverse_adversary,
+    split_joint,
+    split_product,
 )
 
 # Few arrays with many rows: records are passed by value, and every array in one costs ten words.
-# u: payoffs. layout: (5, N + 1) int64, rows below. rates: (3, N), rows below: precision
+# u: payoffs. layout: (8, N + 1) int64, rows below. rates: (3, N), rows below: precision
 # lam_i(T) = slope_i T / (1 + delay_i T); with over_tau lam_i = slope_i and tau_i(T) = tau_i T.
 # FROZEN marks players whose strategy is given. reverse, barrier: penalty and regularizer.
+# With three players or more the others of player i are cut into halves, in player order, the first
+# one with MANY joint actions; SIDE, TABLE: offsets into the arrays below.
 Problem = namedtuple("Problem", "u layout rates over_tau reverse barrier")
-OFF, MOFF, UOFF, SHAPE, FROZEN = 0, 1, 2, 3, 4
+OFF, MOFF, UOFF, SHAPE, FROZEN, MANY, SIDE, TABLE = 0, 1, 2, 3, 4, 5, 6, 7
 SLOPE, DELAY, RISK = 0, 1, 2
 # vec: (7, n), rows below, with VW = U w, WEIGHT = omega, INV = 1 / r', FORCE = F. p, w: (sum m_i,),
-# one array for kl. player: (6, N), rows below, SPREAD = tau * omega of the adversary.
-# active: (n,), the actions inside the linear system. scratch: (3, max m_i).
-State = namedtuple("State", "vec p w player active scratch")
+# one array for kl; p of a risk-neutral player is not written. player: (6, N), rows below, SPREAD =
+# tau * omega of the adversary. active: (n,), the actions inside the linear system. scratch:
+# (3, max m_i). side: per player the marginals of p on his two halves of the others (first half,
+# then the rest); table: per player and own action the same marginals of p U.
+State = namedtuple("State", "vec p w player active scratch side table")
 LOG_X, X, V, VW, WEIGHT, INV, FORCE = 0, 1, 2, 3, 4, 5, 6
 SPREAD, RATIO, STAR, LAM, DLAM, TAU = 0, 1, 2, 3, 4, 5
+
+
+@njit(cache=True, nogil=True)
+def first_half(n_players, i):
+    """Return the range of players (i himself left out) in the first half of the others of i."""
+    half = (n_players - 1) // 2
+    return 0, half + 1 if i < half else half
 
 
 @njit(cache=True, nogil=True)
 def new_problem(u, shape, slope, delay, tau, over_tau, frozen, reverse, barrier):
     """Return the Problem; slope, delay, tau, frozen: (N,), see above."""
     n_players, cells = shape.size, 1
-    layout, rates = np.zeros((5, n_players + 1), np.int64), np.empty((3, n_players))
+    layout, rates = np.zeros((8, n_players + 1), np.int64), np.empty((3, n_players))
     for i in range(n_players):
         cells *= shape[i]
     for i in range(n_players):
@@ -55,6 +68,13 @@ def new_problem(u, shape, slope, delay, tau, over_tau, frozen, reverse, barrier)
         layout[UOFF, i + 1] = layout[UOFF, i] + cells
         layout[SHAPE, i], layout[FROZEN, i] = shape[i], frozen[i]
         rates[SLOPE, i], rates[DELAY, i], rates[RISK, i] = slope[i], delay[i], tau[i]
+        last, many = first_half(n_players, i)[1], 1
+        for j in range(last):
+            many *= 1 if j == i else shape[j]
+        both = many + cells // shape[i] // many if n_players > 2 else 0
+        layout[MANY, i] = many
+        layout[SIDE, i + 1] = layout[SIDE, i] + both
+        layout[TABLE, i + 1] = layout[TABLE, i] + shape[i] * both
     return Problem(u, layout, rates, over_tau, reverse, barrier)
 
 
@@ -69,14 +89,15 @@ def new_state(problem, log_x):
     vec = np.zeros((7, n))
     vec[LOG_X] = log_x
     vec[X] = np.exp(log_x)
-    return State(
-        vec, p, w, np.zeros((6, n_players)), np.ones(n, np.bool_), np.empty((3, max(widest, n)))
-    )
+    side = np.empty(problem.layout[SIDE, n_players])
+    table = np.empty(problem.layout[TABLE, n_players])
+    scratch = np.empty((3, max(widest + 1, n)))
+    return State(vec, p, w, np.zeros((6, n_players)), np.ones(n, np.bool_), scratch, side, table)
 
 
 @njit(cache=True, nogil=True)
 def span(problem, row, i):
-    """Return where player i starts and ends in a stacked array; row: OFF, MOFF or UOFF."""
+    """Return where player i starts and ends in a stacked array; row: OFF, MOFF, ..., TABLE."""
     return problem.layout[row, i], problem.layout[row, i + 1]
 
 
@@ -129,15 +150,15 @@ def normalise(problem, log_x, x):
 def _adversary(problem, state, i):
     """Write p_i, w_i, spread_i, ratio_i = omega_i and star_i at the current strategies."""
     lo, hi = span(problem, MOFF, i)
-    p, tau = state.p[lo:hi], state.player[TAU, i]
+    p, tau, n_players = state.p[lo:hi], state.player[TAU, i], problem.rates.shape[1]
     state.player[SPREAD, i], state.player[RATIO, i], state.player[STAR, i] = 0.0, 1.0, 0
     if tau == 0.0 and not (problem.over_tau and problem.reverse):
-        outer_product(state.vec[X], problem.layout[OFF], problem.layout[SHAPE, :-1], i, p)
+        outer_product(state.vec[X], problem.layout, i, 0, n_players, p)
         if problem.reverse:
             state.w[lo:hi] = p
         return
     log_q, g = state.scratch[0, : hi - lo], state.scratch[1, : hi - lo]
-    outer_sum(state.vec[LOG_X], problem.layout[OFF], problem.layout[SHAPE, :-1], i, log_q)
+    outer_sum(state.vec[LOG_X], problem.layout, i, 0, n_players, log_q)
     first, last = span(problem, OFF, i)
     matvec_t(payoff_matrix(problem, i), state.vec[X, first:last], g)
     if problem.reverse:
@@ -164,6 +185,39 @@ def _adversary(problem, state, i):
 
 
 @njit(cache=True, nogil=True)
+def halves(problem, state, i):
+    """Return player i's side and table, cut between the halves of the others, as views.
+
+    Shapes (m_1,), (m_2,) and (n_i, m_1 + m_2), where m_1 m_2 = m_i.
+    """
+    (lo, hi), many = span(problem, SIDE, i), problem.layout[MANY, i]
+    side, (first, last) = state.side[lo:hi], span(problem, TABLE, i)
+    table = state.table[first:last].reshape(problem.layout[SHAPE, i], hi - lo)
+    return side[:many], side[many:], table
+
+
+@njit(cache=True, nogil=True)
+def _values(problem, state, i, v):
+    """Write v_i: (n_i,), and for three players or more the side and table of player i."""
+    lo, hi = span(problem, MOFF, i)
+    U, n_players = payoff_matrix(problem, i), problem.rates.shape[1]
+    if n_players == 2:
+        _adversary(problem, state, i)
+        matvec(U, state.p[lo:hi], v)
+        return
+    first, last, table = halves(problem, state, i)
+    if state.player[TAU, i] == 0.0 and not problem.over_tau:
+        state.player[SPREAD, i], state.player[RATIO, i], state.player[STAR, i] = 0.0, 1.0, 0
+        start, stop = first_half(n_players, i)
+        outer_product(state.vec[X], problem.layout, i, start, stop, first)
+        outer_product(state.vec[X], problem.layout, i, stop, n_players, last)
+        split_product(U, first, last, table, v)
+    else:
+        _adversary(problem, state, i)
+        split_joint(U, state.p[lo:hi], first, last, table, v)
+
+
+@njit(cache=True, nogil=True)
 def evaluate(problem, state, T):
     """Write x, p, v, F and weights at ``log_x`` and parameter T; return the residual.
 
@@ -179,12 +233,10 @@ def evaluate(problem, state, T):
         if problem.layout[FROZEN, i]:
             state.vec[FORCE, lo:hi] = 0.0
             continue
-        U = payoff_matrix(problem, i)
-        _adversary(problem, state, i)
-        first, last = span(problem, MOFF, i)
-        matvec(U, state.p[first:last], state.vec[V, lo:hi])
-        if problem.reverse:
-            matvec(U, state.w[first:last], state.vec[VW, lo:hi])
+        _values(problem, state, i, state.vec[V, lo:hi])
+        if problem.reverse and state.player[SPREAD, i] > 0.0:
+            first, last = span(problem, MOFF, i)
+            matvec(payoff_matrix(problem, i), state.w[first:last], state.vec[VW, lo:hi])
         else:
             state.vec[VW, lo:hi] = state.vec[V, lo:hi]
         residual = max(residual, _force(problem, state, lo, hi, state.player[LAM, i]))
@@ -227,25 +279,46 @@ def _force(problem, state, lo, hi, lam):
 def payoff_slope(problem, state, i, dlog_x, dv):
     """Write dv_i for a change dlog_x of all strategies; dlog_x: (n,), dv: (n_i,)."""
     lo, hi = span(problem, MOFF, i)
-    p, w = state.p[lo:hi], state.w[lo:hi]
-    U = payoff_matrix(problem, i)
-    t, y = state.scratch[0, : hi - lo], state.scratch[1, : hi - lo]
-    outer_sum(dlog_x, problem.layout[OFF], problem.layout[SHAPE, :-1], i, t)
     first, last = span(problem, OFF, i)
-    for k in range(p.size):
-        t[k] *= p[k]
-    if state.player[SPREAD, i] > 0.0:
-        dx = state.vec[X, first:last] * dlog_x[first:last]
-        matvec_t(U, dx, y)
-        pivot, spread = y[star(state, i)], state.player[SPREAD, i]
+    n_players, total = problem.rates.shape[1], 0.0
+    if n_players == 2:
+        p, t = state.p[lo:hi], state.scratch[0, : hi - lo]
+        base = problem.layout[OFF, 1 - i]
         for k in range(p.size):
-            t[k] -= spread * (w[k] * (y[k] - pivot))
-    total = 0.0
-    for k in range(p.size):
-        total += t[k]
-    matvec(U, t, dv)
+            t[k] = p[k] * dlog_x[base + k]
+            total += t[k]
+        matvec(payoff_matrix(problem, i), t, dv)
+    else:
+        left, right, table = halves(problem, state, i)
+        start, stop = first_half(n_players, i)
+        t = state.scratch[0, : left.size + right.size]
+        outer_sum(dlog_x, problem.layout, i, start, stop, t[: left.size])
+        outer_sum(dlog_x, problem.layout, i, stop, n_players, t[left.size :])
+        for k in range(left.size):
+            total += left[k] * t[k]
+        for k in range(right.size):
+            total += right[k] * t[left.size + k]
+        matvec(table, t, dv)
     for a in range(dv.size):
         dv[a] -= total * state.vec[VW, first + a]
+    if state.player[SPREAD, i] > 0.0:
+        _add_own_slope(problem, state, i, dlog_x[first:last], dv)
+
+
+@njit(cache=True, nogil=True, fastmath=_FAST)
+def _add_own_slope(problem, state, i, dlog_x, dv):
+    """Add to dv_i what the adversary's reaction to a change of player i's own strategy does."""
+    (lo, hi), (first, last) = span(problem, MOFF, i), span(problem, OFF, i)
+    w, U = state.w[lo:hi], payoff_matrix(problem, i)
+    y, change = state.scratch[1, : hi - lo], state.scratch[0, : dv.size]
+    matvec_t(U, state.vec[X, first:last] * dlog_x, y)
+    pivot, spread, total = y[star(state, i)], state.player[SPREAD, i], 0.0
+    for k in range(w.size):
+        y[k] = spread * (w[k] * (y[k] - pivot))
+        total += y[k]
+    matvec(U, y, change)
+    for a in range(dv.size):
+        dv[a] -= change[a] - total * state.vec[VW, first + a]
 
 
 @njit(cache=True, nogil=True)

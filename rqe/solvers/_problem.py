@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
-from weakref import finalize
+from weakref import ref
 
 import numpy as np
 
@@ -33,7 +34,7 @@ class Scaled(NamedTuple):
 
     u: stacked own-action-first matrices in [0, 1], (sum_i n_i m_i,); shape: (N,); ranges: payoff
     range of each player; centroid: log of the uniform profile, (sum n_i,); symmetric: whether a
-    two-player game looks the same from both seats.
+    two-player game looks the same from both seats; free: nobody's strategy is given, (N,).
     """
 
     u: Array
@@ -41,10 +42,12 @@ class Scaled(NamedTuple):
     ranges: list[float]
     centroid: Array
     symmetric: bool
+    free: NDArray[np.bool_]
 
 
-# By identity: hashing a game would read all its payoffs. Entries go with their game.
-_matrices: dict[int, Scaled] = {}
+# By identity: hashing a game would read all its payoffs. Entries go with their game, as the
+# reference kept beside them sees to.
+_matrices: dict[int, tuple[Scaled, ref[NormalFormGame]]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,33 +74,61 @@ class Outcome:
 
 def scaled(game: NormalFormGame) -> Scaled:
     """Return what the kernels read of a game: computed once and kept as long as the game lives."""
-    found = _matrices.get(id(game))
+    key = id(game)
+    found = _matrices.get(key)
     if found is None:
-        found = _matrices[id(game)] = _scale(game)
-        finalize(game, _matrices.pop, id(game), None)
-    return found
+        found = _scale(game), ref(game, lambda _: _matrices.pop(key, None))
+        _matrices[key] = found
+    return found[0]
 
 
 def _scale(game: NormalFormGame) -> Scaled:
     """Stack the own-action-first matrices, each scaled to [0, 1]; one copy of the payoffs."""
-    n_players, shape = game.n_players, game.shape
-    flat = game.payoffs.reshape(n_players, -1)
-    low = flat.min(axis=1)
-    spread = flat.max(axis=1) - low
-    u = np.empty_like(flat)
-    for i in range(n_players):
-        own_first = np.moveaxis(game.payoffs[i], i, 0)
+    payoffs, shape = game.payoffs, game.shape
+    n_players = len(shape)
+    flat = payoffs.reshape(n_players, -1)
+    low, spread = _bounds(flat)
+    ranges = spread.ravel().tolist()
+    u = np.empty(flat.shape)
+    u[0] = flat[0]
+    for i in range(1, n_players):
+        own_first = payoffs[i].swapaxes(0, i) if i == 1 else np.moveaxis(payoffs[i], i, 0)
         u[i].reshape(own_first.shape)[...] = own_first
-    u -= low[:, None]
-    u /= np.where(spread > 0.0, spread, 1.0)[:, None]
-    ranges = spread.tolist()
-    symmetric = n_players == 2 and shape[0] == shape[1] and bool(np.array_equal(u[0], u[1]))
+    u -= low
+    if 0.0 in ranges:
+        spread[spread == 0.0] = 1.0
+    u /= spread
+    centroid, counts, free, alike = _frame(shape)
+    return Scaled(u.reshape(-1), counts, ranges, centroid, alike and _equal(u), free)
+
+
+def _bounds(flat: Array) -> tuple[Array, Array]:
+    """Return every row's minimum and its range: (N, 1) each; lists are faster for a few numbers."""
+    if flat.shape[1] > 200:
+        low = np.minimum.reduce(flat, axis=1, keepdims=True)
+        return low, np.maximum.reduce(flat, axis=1, keepdims=True) - low
+    rows = flat.tolist()
+    low = np.array([[min(row)] for row in rows])
+    return low, np.array([[max(row)] for row in rows]) - low
+
+
+@lru_cache(maxsize=256)
+def _frame(
+    shape: tuple[int, ...],
+) -> tuple[Array, NDArray[np.int64], NDArray[np.bool_], bool]:
+    """Return what the shape alone gives: centroid, numbers of actions, free, and whether n x n."""
     centroid = np.repeat([-math.log(n) for n in shape], shape)
-    return Scaled(u.ravel(), np.array(shape, np.int64), ranges, centroid, symmetric)
+    counts = np.array(shape, np.int64)
+    free = np.zeros(len(shape), np.bool_)
+    return centroid, counts, free, len(shape) == 2 and shape[0] == shape[1]
 
 
-@dataclass(frozen=True, slots=True)
-class Path:
+def _equal(u: Array) -> bool:
+    """Return whether both rows are the same; most are not, and differ at once."""
+    return u[0, :4].tolist() == u[1, :4].tolist() and bool(np.array_equal(u[0], u[1]))
+
+
+class Path(NamedTuple):
     """The arguments of the kernels for one game and concept.
 
     ``T = t * scale`` with ``t`` the precision of the least noisy player along eps_i + s, so that
@@ -130,22 +161,26 @@ def path(game: NormalFormGame, concept: Concept, frozen: Mapping[int, Array] | N
     free = [i not in held and e < math.inf for i, e in enumerate(epss)]
     floor = min((e for e, f in zip(epss, free, strict=True) if f), default=0.0)
     scale = max((r for r, f in zip(ranges, free, strict=True) if f), default=0.0)
-    rates = np.zeros((3, len(epss)))
-    for i, f in enumerate(free):
-        if f and scale > 0.0:
-            rates[0, i] = ranges[i] / scale
-            rates[1, i] = (epss[i] - floor) / scale
-            rates[2, i] = taus[i] * ranges[i]
-    start = known.centroid
+    unit = scale or 1.0
+    players = list(zip(free, ranges, epss, taus, strict=True))
+    rates = np.array(
+        [
+            [r / unit if f else 0.0 for f, r, _, _ in players],
+            [(e - floor) / unit if f and scale else 0.0 for f, _, e, _ in players],
+            [t * r if f and r else 0.0 for f, r, _, t in players],
+        ]
+    )
+    start, frozen_flags = known.centroid, known.free
     if held:
         start = start.copy()
+        frozen_flags = np.array([i in held for i in range(len(epss))])
         ends = np.cumsum((0, *game.shape))
         for i, log_x in held.items():
             start[ends[i] : ends[i + 1]] = np.maximum(log_x, _NEVER)
     return Path(
-        known.u, known.shape, rates[0], rates[1], rates[2],
-        np.array([i in held for i in range(len(epss))]), concept.penalty == "reverse_kl",
-        concept.regularizer == "log_barrier", scale or 1.0,
+        known.u, known.shape, rates[0], rates[1], rates[2], frozen_flags,
+        concept.penalty == "reverse_kl",
+        concept.regularizer == "log_barrier", unit,
         scale / floor if floor > 0.0 else math.inf, floor, start, scale == 0.0,
     )  # fmt: skip
 

@@ -77,7 +77,7 @@ class Newton:
             )
         if problem.idle:
             return Outcome(
-                split(problem.log_x, game.shape, held), Status.CONVERGED, Stats(), witnesses
+                split(problem.log_x.copy(), game.shape, held), Status.CONVERGED, Stats(), witnesses
             )
         done, log_x, steps = locate(
             problem.u, problem.shape, problem.slope, problem.delay, problem.tau, problem.frozen,

@@ -9,8 +9,9 @@ straight on where another branch crosses.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+import functools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -45,10 +46,11 @@ class PrincipalBranch:
         Length, in Fisher's metric on strategies, that the predictor's error should have. Smaller
         is slower and safer against jumping to another branch where branches come close.
     dense_limit : int
-        Up to this many relevant actions in all, linear systems are solved by LU; above, by
-        matrix-free GMRES, which costs one pass over the payoffs per iteration but does not show
-        the orientation of the branch. Near folds, or after a refused step, systems of up to 1600
-        actions are factored anyway; a run that may have jumped is repeated with LU throughout.
+        Up to this many relevant actions in all (between two risk-neutral players: of the one who
+        has fewer), linear systems are solved by LU; above, by matrix-free GMRES, which costs at
+        most one pass over the payoffs per iteration but does not show the orientation of the
+        branch. Near folds, or after a refused step, systems of up to 1600 such actions are
+        factored anyway; a run that may have jumped is repeated with LU throughout.
 
     Raises
     ------
@@ -99,8 +101,7 @@ class PrincipalBranch:
         *, over_tau: bool = False, record: bool = False,
     ) -> Followed:  # fmt: skip
         """Run the kernel ``rqe._kernels.branch.follow`` from ``begin`` to ``end``."""
-        from rqe._kernels.branch import UNSURE, follow
-
+        follow, unsure = _kernel()
         for dense_limit in (self.dense_limit, problem.log_x.size):
             found = follow(
                 problem.u, problem.shape, problem.slope, problem.delay, problem.tau, over_tau,
@@ -108,9 +109,17 @@ class PrincipalBranch:
                 min(0.01 * tol, 1e-12), int(self.max_steps), record, int(dense_limit),
                 float(self.predictor_error),
             )  # fmt: skip
-            if found[0] != UNSURE:
+            if found[0] != unsure:
                 break
         return Followed(*found)
+
+
+@functools.cache
+def _kernel() -> tuple[Any, int]:
+    """Return the kernel and its status UNSURE, loaded when first needed."""
+    from rqe._kernels.branch import UNSURE, follow
+
+    return follow, UNSURE
 
 
 def _symmetric(game: NormalFormGame, concept: Concept, log_x: Array) -> Array:
@@ -129,8 +138,7 @@ def _symmetric(game: NormalFormGame, concept: Concept, log_x: Array) -> Array:
     return np.tile(0.5 * (first + last), 2)
 
 
-@dataclass(frozen=True, slots=True)
-class Followed:
+class Followed(NamedTuple):
     """What the kernel returns: see ``rqe._kernels.branch.follow``."""
 
     code: int
@@ -173,4 +181,4 @@ def tau_path(problem: Path) -> tuple[Path, float]:
         problem.slope * problem.stop / (1.0 + problem.delay * problem.stop),
         0.0,
     )
-    return replace(problem, slope=lam, tau=problem.tau / end), end
+    return problem._replace(slope=lam, tau=problem.tau / end), end

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rqe._residuals import residuals as at_once
 from rqe.check import check
 from rqe.concepts import Concept
 from rqe.solvers import security
@@ -74,13 +75,34 @@ def along_tau(
 
 def residuals(game: NormalFormGame, concept: Concept, parameter: str, traced: Traced) -> Array:
     """Return the certificate's residual of every point: (K,)."""
+    spread = np.broadcast_to
+    taus, epss = spread(concept.tau, traced.values.shape), traced.values
+    if parameter == "tau":
+        taus, epss = traced.values, spread(concept.eps, traced.values.shape)
     found = np.empty(len(traced.values))
-    for k, value in enumerate(traced.values):
-        tau, eps = (concept.tau, value) if parameter == "eps" else (value, concept.eps)
-        at = Concept(tau, eps, concept.penalty, concept.regularizer)
+    regular = _regular(concept, taus, epss, traced.log_strategies)
+    if regular.any():
+        logs = [log_x[regular] for log_x in traced.log_strategies]
+        found[regular] = at_once(game, taus[regular], epss[regular], logs)
+    for k in np.flatnonzero(~regular):
+        at = Concept(taus[k], epss[k], concept.penalty, concept.regularizer)
         logs = [log_x[k] for log_x in traced.log_strategies]
         found[k] = check(game, at, logs, traced.witnesses).residual
     return found
+
+
+def _regular(
+    concept: Concept, taus: Array, epss: Array, log_strategies: tuple[Array, ...]
+) -> NDArray[np.bool_]:
+    """Return which points have the residuals that can be computed at once: (K,)."""
+    if concept.penalty != "kl" or concept.regularizer != "entropy":
+        return np.zeros(len(epss), np.bool_)
+    fine = np.concatenate(
+        [np.isfinite(taus), epss > 1e-290, np.isfinite(epss), *map(np.isfinite, log_strategies)],
+        axis=1,
+    )
+    inside: NDArray[np.bool_] = np.logical_and.reduce(fine, axis=1)
+    return inside
 
 
 def _traced(

@@ -1,4 +1,4 @@
-"""Linear algebra of the path follower: LU with the determinant's sign, and matrix-free GMRES."""
+"""The bordered system without a matrix: GMRES in Fisher's coordinates."""
 
 from __future__ import annotations
 
@@ -9,97 +9,6 @@ from numba import njit
 
 from rqe._kernels.adversary import _FAST
 from rqe._kernels.system import X, apply_jacobian
-
-
-@njit(cache=True, nogil=True, fastmath=_FAST)
-def _pivot(A, pivots, j):
-    """Bring the largest entry of column j, from row j on, to row j by exchanging whole rows.
-
-    Return the sign of this entry times that of the exchange; 0 if there is no finite pivot.
-    """
-    m, sign = A.shape[0], 1.0
-    best, size = j, abs(A[j, j])
-    for r in range(j + 1, m):
-        if abs(A[r, j]) > size:
-            best, size = r, abs(A[r, j])
-    if not 0.0 < size < np.inf:
-        return 0.0
-    pivots[j] = best
-    if best != j:
-        sign = -1.0
-        for k in range(m):
-            A[j, k], A[best, k] = A[best, k], A[j, k]
-    return -sign if A[j, j] < 0.0 else sign
-
-
-@njit(cache=True, nogil=True, fastmath=_FAST)
-def _factor_panel(A, pivots, c, width):
-    """Factor columns c : c + width of A (whole rows are exchanged); return the sign, 0 if singular.
-
-    Only these columns, and the rows c : c + width of those to the right, are brought up to date.
-    """
-    m, sign = A.shape[0], 1.0
-    for j in range(c, c + width):
-        sign *= _pivot(A, pivots, j)
-        if sign == 0.0:
-            return 0.0
-        scale = 1.0 / A[j, j]
-        for r in range(j + 1, m):
-            factor = A[r, j] * scale
-            A[r, j] = factor
-            for k in range(j + 1, c + width):
-                A[r, k] -= factor * A[j, k]
-    for j in range(c, c + width):
-        top = A[j]
-        for r in range(j + 1, c + width):
-            factor, row = A[r, j], A[r]
-            for k in range(c + width, m):
-                row[k] -= factor * top[k]
-    return sign
-
-
-@njit(cache=True, nogil=True, fastmath=_FAST)
-def lu_factor(A, pivots):
-    """Factor A in place with partial pivoting; return the sign of det A (0 if singular).
-
-    A: (m, m), pivots: (m,) int64, written. Four columns at a time, so that the update of the rest
-    reads every entry once per four pivots.
-    """
-    m, sign, c = A.shape[0], 1.0, 0
-    for r in range(m):
-        pivots[r] = r
-    while c + 4 <= m:
-        sign *= _factor_panel(A, pivots, c, 4)
-        if sign == 0.0:
-            return 0.0
-        t0, t1, t2, t3 = A[c], A[c + 1], A[c + 2], A[c + 3]
-        for r in range(c + 4, m):
-            row = A[r]
-            f0, f1, f2, f3 = row[c], row[c + 1], row[c + 2], row[c + 3]
-            for k in range(c + 4, m):
-                row[k] -= (f0 * t0[k] + f1 * t1[k]) + (f2 * t2[k] + f3 * t3[k])
-        c += 4
-    if c < m:
-        sign *= _factor_panel(A, pivots, c, m - c)
-    return sign
-
-
-@njit(cache=True, nogil=True, fastmath=_FAST)
-def lu_solve(A, pivots, b):
-    """Solve in place with the factors of ``lu_factor``; b: (m,), overwritten by the solution."""
-    m = A.shape[0]
-    for c in range(m):
-        b[c], b[pivots[c]] = b[pivots[c]], b[c]
-    for r in range(1, m):
-        row, s = A[r], b[r]
-        for k in range(r):
-            s -= row[k] * b[k]
-        b[r] = s
-    for r in range(m - 1, -1, -1):
-        row, s = A[r], b[r]
-        for k in range(r + 1, m):
-            s -= row[k] * b[k]
-        b[r] = s / row[r]
 
 
 @njit(cache=True, nogil=True, fastmath=_FAST)
