@@ -63,7 +63,7 @@ def test_what_does_not_sum_to_one_shows():
 def test_a_branch_has_them(parameter, end):
     game = rqe.NormalFormGame(np.random.default_rng(3).random((2, 3, 4)))
     branch = rqe.trace(game, *end, parameter=parameter)
-    assert len(branch) > 3
+    assert len(branch) > 1
     for k, value in enumerate(branch.values):
         tau, eps = (end[0], value) if parameter == "eps" else (value, end[1])
         logs = [a[k] for a in branch.log_strategies]

@@ -23,6 +23,7 @@ from rqe._kernels.corrector import (
     CAREFUL,
     DOUBTED,
     FACTORED,
+    FRESH,
     REJECTED,
     ROUNDING,
     SHORT,
@@ -268,6 +269,12 @@ def _attempt(problem, state, solver, curve, h, T_end, landing, goal, step):
 
 
 @njit(cache=True, nogil=True)
+def _shrinking(first, target):
+    """Return the factor for a refused step whose predictor was ``first`` off; NaN is allowed."""
+    return max((target / first) ** (1.0 / 3.0), 0.2) if first > 8.0 * target else 0.5
+
+
+@njit(cache=True, nogil=True)
 def _grown(array):
     """Return a copy with twice as many rows."""
     grown = np.empty((2 * array.shape[0], array.shape[1]), array.dtype)
@@ -300,6 +307,7 @@ def follow(
     points[0] = curve.base
     # A strongly risk-averse adversary switches within a distance 1 / tau: stay close to the branch.
     stiff, refused = reverse or (not over_tau and tau.max() > _STIFF), False
+    stats[FRESH] = stiff or barrier
     h, status = 1.0, MAX_STEPS
     while status == MAX_STEPS and stats[STEPS] + stats[REJECTED] < max_steps:
         T0, speed, reach = curve.base[n], curve.tangent[n], _reach(curve, T_end)
@@ -317,7 +325,7 @@ def follow(
             break
         if refused:
             stats[REJECTED] += 1
-            h *= 0.3 if flipped else min(max((target / max(first, 1e-9)) ** (1.0 / 3.0), 0.2), 0.5)
+            h *= 0.3 if flipped else 0.5 if stiff else _shrinking(first, target)
             status = STALLED if h < _SHORTEST else MAX_STEPS
             continue
         stats[STEPS] += 1
@@ -331,7 +339,7 @@ def follow(
             status = CONVERGED
         else:
             _move(state, curve, T, h)
-            h *= min(max((target / max(first, 1e-9)) ** (1.0 / 3.0), 0.3), 2.0)
+            h *= min(max((target / max(first, 1e-9)) ** (1.0 / 3.0), 0.3), 3.0 if stiff else 2.0)
             if T_end == np.inf:
                 near = goal == ROUNDING and _distance_to_limit(problem, state, T) <= limit_goal
                 status = CONVERGED if near or T > _FAR else MAX_STEPS

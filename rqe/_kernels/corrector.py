@@ -31,8 +31,9 @@ from rqe._kernels.system import (
 # Indices into the integer statistics that the kernels return.
 STEPS, EVALUATIONS, TURNS, BIFURCATIONS, REJECTED = 0, 1, 2, 3, 4
 # For the solver's own use: whether the last system was factored, whether all are from now on
-# (GMRES has failed, or folds are near), and steps taken without seeing the orientation.
-FACTORED, DOUBTED, UNSEEN, STALE = 5, 6, 7, 8
+# (GMRES has failed, or folds are near), steps taken without seeing the orientation, whether the
+# last step was made with old factors, and whether none ever may be.
+FACTORED, DOUBTED, UNSEEN, STALE, FRESH = 5, 6, 7, 8, 9
 # How far a correction goes.
 SHORT, CAREFUL, ROUNDING = 0, 1, 2
 # How the last factored matrix lies in ``Solver.A``: index of the border, block eliminated first,
@@ -43,6 +44,7 @@ _DENSE_MOST = 1600  # actions up to which a system may be factored when GMRES ha
 _KRYLOV = 40  # iterations of GMRES that cost about what a factorisation does
 _RARE = 1e-4  # probabilities below _RARE / lam stay out of the linear systems (they follow exactly)
 _GOAL = 2e-15  # residual that ends a tight correction, unless it stagnates sooner
+_GROWTH = 1e7  # growth of the entries up to which a block with unit pivots is eliminated first
 _REUSE = 24  # actions of two players from which old factors are cheaper than new ones
 _SLOW = 0.2  # a step with old factors that shortens the last one by less is taken with new ones
 
@@ -61,7 +63,7 @@ def new_solver(n, limit):
     return Solver(
         np.empty(most * most), np.empty(left * left), np.empty(left, np.int64),
         np.zeros(4, np.int64), work[0], work[1], work[2], work[3], limit, most,
-        np.zeros(9, np.int64),
+        np.zeros(10, np.int64),
     )  # fmt: skip
 
 
@@ -76,16 +78,31 @@ def _matrix(solver):
 
 
 @njit(cache=True, nogil=True)
+def _grows_little(problem, state):
+    """Return whether both diagonal blocks are the identity and the others' product is not huge.
+
+    An entry of a block is at most ``lam_i inv_a x_b``, as payoffs are in [0, 1].
+    """
+    if state.player[SPREAD].max() > 0.0:
+        return False
+    growth = 1.0
+    for i in range(2):
+        lo, hi = span(problem, OFF, i)
+        growth *= state.player[LAM, i] * state.vec[INV, lo:hi].max() * state.vec[X, lo:hi].max()
+    return growth <= _GROWTH
+
+
+@njit(cache=True, nogil=True)
 def _plan(problem, state, solver, act):
     """Write how the bordered matrix on the actions ``act`` is to be laid out and eliminated.
 
     Return how many actions are left to be factored. Between two risk-neutral players the diagonal
-    blocks are the identity: the larger one is eliminated without a factorisation. It comes first,
-    or last with the border first.
+    blocks are the identity: the larger one is eliminated without a factorisation, unless its unit
+    pivots are too small beside the other entries. It comes first, or last with the border first.
     """
     r, cut = act.size, solver.cut
     cut[BORDER], cut[CUT], cut[UNCUT], cut[ROWS] = r, 0, 0, r + 1
-    if problem.rates.shape[1] == 2 and state.player[SPREAD].max() == 0.0:
+    if problem.rates.shape[1] == 2 and _grows_little(problem, state):
         own = 0
         while own < r and act[own] < problem.layout[OFF, 1]:
             own += 1
@@ -247,7 +264,8 @@ def correct(problem, state, solver, T, goal, most, cap, step):
     """
     n, first, last, before = state.active.size, 0.0, np.inf, np.inf
     sign, act, reuse, norm = 0.0, np.empty(0, np.int64), False, 0.0
-    made, it, many = 0, 0, problem.rates.shape[1] > 2
+    made, it, pays = 0, 0, solver.stats[FRESH] == 0
+    least = _REUSE if problem.rates.shape[1] == 2 else 0
     while made < most:
         residual = evaluate(problem, state, T)
         solver.stats[EVALUATIONS] += 1
@@ -272,7 +290,7 @@ def correct(problem, state, solver, T, goal, most, cap, step):
         first = norm if it == 0 else first
         if not norm < (cap if it == 0 else max(0.6 * last, 1e-7)):
             break
-        reuse = solver.stats[FACTORED] == 1 and norm <= 0.1 and (many or act.size >= _REUSE)
+        reuse = pays and norm <= 0.1 and solver.stats[FACTORED] == 1 and act.size >= least
         for a in range(n):
             state.vec[LOG_X, a] += step[a]
         T = T + step[n]

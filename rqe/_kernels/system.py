@@ -269,6 +269,10 @@ def _force(problem, state, lo, hi, lam):
             if problem.barrier:
                 answer = -math.log(max(-(mean + lam * state.vec[V, a]), 1e-300))
             if state.vec[LOG_X, a] < rare:
+                moved = abs(state.vec[LOG_X, a] - min(answer, -1.0))
+                worst = max(
+                    worst, lam * state.vec[X, a] * moved
+                )  # the others see it only next time
                 state.vec[LOG_X, a], state.vec[FORCE, a] = min(answer, -1.0), 0.0
                 worst = worst if answer < rare else max(worst, lam)  # no longer rare: go on
         worst = max(worst, abs(state.vec[FORCE, a]))

@@ -133,7 +133,7 @@ def _symmetric(game: NormalFormGame, concept: Concept, log_x: Array) -> Array:
     half = log_x.size // 2
     first, last = log_x[:half], log_x[half:]
     alike = concept.tau[0] == concept.tau[1] and concept.eps[0] == concept.eps[1]
-    if not alike or float(np.abs(first - last).max()) > 1e-6:
+    if not alike or float(np.abs(first - last).max()) > 1e-4:
         return log_x
     return np.tile(0.5 * (first + last), 2)
 
