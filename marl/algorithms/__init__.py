@@ -1,0 +1,1 @@
+"""One file per algorithm, all on the PPO core of `marl.algorithms.ppo`."""
