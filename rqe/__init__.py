@@ -65,6 +65,7 @@ __all__ = [
     "free_riding_bound",
     "is_equilibrium",
     "nash",
+    "parallel",
     "qre",
     "read_nfg",
     "regret",
@@ -79,10 +80,19 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> object:
-    """Import `rqe.theorems` when it is first asked for."""
-    if name == "theorems":
-        from importlib import import_module
+# Imported when first asked for: module, and the name in it (None: the module itself).
+_LAZY = {
+    "parallel": ("rqe.parallel", None),
+    "theorems": ("rqe.theorems", None),
+}
 
-        return import_module("rqe.theorems")
-    raise AttributeError(f"module 'rqe' has no attribute {name!r}")
+
+def __getattr__(name: str) -> object:
+    """Import what few users need when it is first asked for."""
+    if name not in _LAZY:
+        raise AttributeError(f"module 'rqe' has no attribute {name!r}")
+    from importlib import import_module
+
+    module, member = _LAZY[name]
+    found = import_module(module)
+    return found if member is None else getattr(found, member)
