@@ -24,6 +24,7 @@ from rqe.games import (
 from rqe.gaussian import tau_limits
 from rqe.gaussian_solution import GaussianSolution
 from rqe.proof import Certificate, ProofStatus, certify, solve_all
+from rqe.sensitivity import NearBifurcationError, Sensitivity, sensitivity
 from rqe.solution import Branch, ConvergenceError, Solution, Stats, Status
 from rqe.solution_set import Component, SetStatus, SolutionSet
 from rqe.solve import qre, security, solve, trace
@@ -45,11 +46,13 @@ __all__ = [
     "GaussianSolution",
     "IllPosedRiskError",
     "LemkeHowson",
+    "NearBifurcationError",
     "Newton",
     "NormalFormGame",
     "PrincipalBranch",
     "ProofStatus",
     "QuadraticGame",
+    "Sensitivity",
     "SetStatus",
     "Solution",
     "SolutionSet",
@@ -71,6 +74,7 @@ __all__ = [
     "regret",
     "risk_aversion_for",
     "security",
+    "sensitivity",
     "solve",
     "solve_all",
     "tau_limits",
