@@ -23,6 +23,7 @@ from rqe.games import (
 )
 from rqe.gaussian import tau_limits
 from rqe.gaussian_solution import GaussianSolution
+from rqe.interop import as_game
 from rqe.proof import Certificate, ProofStatus, certify, solve_all
 from rqe.sensitivity import NearBifurcationError, Sensitivity, sensitivity
 from rqe.solution import Branch, ConvergenceError, Solution, Stats, Status
@@ -41,6 +42,8 @@ __all__ = [
     "Component",
     "Concept",
     "ConvergenceError",
+    "EstimationError",
+    "Fit",
     "FreeRiding",
     "GameFileError",
     "GaussianSolution",
@@ -52,6 +55,7 @@ __all__ = [
     "PrincipalBranch",
     "ProofStatus",
     "QuadraticGame",
+    "RQEEstimator",
     "Sensitivity",
     "SetStatus",
     "Solution",
@@ -59,11 +63,15 @@ __all__ = [
     "Stats",
     "Status",
     "ZeroSum",
+    "as_game",
     "best_response",
     "catalog",
     "certify",
     "check",
+    "datasets",
     "eliminate_dominated",
+    "estimation",
+    "fit",
     "free_riding",
     "free_riding_bound",
     "is_equilibrium",
@@ -86,6 +94,12 @@ __all__ = [
 
 # Imported when first asked for: module, and the name in it (None: the module itself).
 _LAZY = {
+    "EstimationError": ("rqe.estimation", "EstimationError"),
+    "Fit": ("rqe.estimation", "Fit"),
+    "RQEEstimator": ("rqe.estimation", "RQEEstimator"),
+    "datasets": ("rqe.datasets", None),
+    "estimation": ("rqe.estimation", None),
+    "fit": ("rqe.estimation", "fit"),
     "parallel": ("rqe.parallel", None),
     "theorems": ("rqe.theorems", None),
 }

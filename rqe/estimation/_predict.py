@@ -1,0 +1,189 @@
+"""What a model predicts for games, and how the prediction moves with the parameters."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from rqe._sensitivity import linearise
+from rqe.concepts import Concept
+from rqe.estimation._model import Model, Point, reciprocal
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from rqe.games import NormalFormGame
+    from rqe.solution import Solution
+
+    Array = NDArray[np.float64]
+
+Logs = list[list["Array"]]
+_OFF = 1e-5  # Newton's step, in log-probabilities, above which a response is not believed
+_FLOOR = -60.0  # log-probability of what nobody plays, in the eyes of a reverse-KL adversary
+
+
+class PredictionError(ArithmeticError):
+    """The model has no trustworthy prediction at these parameters."""
+
+
+class Predictor(Protocol):
+    """What the likelihood asks of a model."""
+
+    def logs(self, point: Point) -> Logs:
+        """Return log-strategies per game and role."""
+
+    def slopes(self, point: Point, logs: Logs) -> list[Array]:
+        """Return per game dlog x / d(tau, lam), shape (n, 2 N), or d noise, shape (n, 1)."""
+
+
+@dataclass(frozen=True)
+class Equilibria:
+    """The model's equilibria: on the principal branch, or on the branch through given solutions."""
+
+    games: Sequence[NormalFormGame]
+    model: Model
+    anchors: tuple[Solution, ...] | None = None
+
+    def logs(self, point: Point) -> Logs:
+        """Return log-strategies per game and role."""
+        return [list(self.solution(g, point).log_strategies) for g in range(len(self.games))]
+
+    def solution(self, g: int, point: Point) -> Solution:
+        """Return the equilibrium of game g, certified."""
+        from rqe.solve import solve
+
+        game, model = self.games[g], self.model
+        if self.anchors is not None:
+            from rqe.estimation._branch import follow
+
+            return follow(self.anchors[g], *parameters(point, game.n_players))
+        tau, eps = parameters(point, game.n_players)
+        found = solve(
+            game, tau, eps, penalty=model.penalty, regularizer=model.regularizer,
+            tol=1e-9, throw=False,
+        )  # fmt: skip
+        if not found.converged:
+            raise PredictionError(found.status.message)
+        return found
+
+    def slopes(self, point: Point, logs: Logs) -> list[Array]:
+        """Return per game dlog x / d(tau, lam), shape (n, 2 N)."""
+        return _slopes(self.games, self.model, point, logs, None)
+
+
+@dataclass(frozen=True)
+class EmpiricalPayoff:
+    """Each role's regularised best response to the frequencies with which the others played."""
+
+    games: Sequence[NormalFormGame]
+    model: Model
+    frequencies: Sequence[Sequence[Array]]
+
+    def logs(self, point: Point) -> Logs:
+        """Return log-strategies per game and role."""
+        from rqe.best_response import best_response
+
+        answers: Logs = []
+        for game, seen in zip(self.games, self.frequencies, strict=True):
+            tau, eps = parameters(point, game.n_players)
+            rows = []
+            for i in range(game.n_players):
+                found = best_response(
+                    game, seen, i, tau, eps,
+                    penalty=self.model.penalty, regularizer=self.model.regularizer,
+                )  # fmt: skip
+                if not found.gap <= 1e-8 * max(float(game.payoff_range[i]), eps[i], 1e-300):
+                    raise PredictionError(f"a best response is off by {found.gap:.1e}")
+                rows.append(found.log_strategy)
+            answers.append(rows)
+        return answers
+
+    def slopes(self, point: Point, logs: Logs) -> list[Array]:
+        """Return per game dlog x / d(tau, lam), shape (n, 2 N)."""
+        with np.errstate(divide="ignore"):
+            seen = [[np.log(row) for row in rows] for rows in self.frequencies]
+        if self.model.penalty == "reverse_kl":
+            seen = [[np.maximum(row, _FLOOR) for row in rows] for rows in seen]
+        return _slopes(self.games, self.model, point, logs, seen)
+
+
+class NashNoise:
+    """A Nash equilibrium, the limit of the principal branch, with uniform noise."""
+
+    def __init__(self, games: Sequence[NormalFormGame]) -> None:
+        from rqe.solve import solve
+
+        self.nash = [solve(game).strategies for game in games]
+
+    def logs(self, point: Point) -> Logs:
+        """Return log-strategies per game and role."""
+        with np.errstate(divide="ignore"):
+            return [[np.log(self._mixed(x, point.noise)) for x in profile] for profile in self.nash]
+
+    @staticmethod
+    def _mixed(x: Array, noise: float) -> Array:
+        """Return strategy x with noise."""
+        return (1.0 - noise) * x + noise / len(x)
+
+    def slopes(self, point: Point, logs: Logs) -> list[Array]:
+        """Return per game dlog x / dnoise, shape (n, 1)."""
+        rows = []
+        for profile in self.nash:
+            parts = [
+                (1.0 / len(x) - x) / np.maximum(self._mixed(x, point.noise), 1e-300)
+                for x in profile
+            ]
+            rows.append(np.concatenate(parts)[:, None])
+        return rows
+
+
+def parameters(point: Point, n_players: int) -> tuple[list[float], list[float]]:
+    """Return tau and eps of the first players."""
+    eps = [reciprocal(value) for value in point.lam.tolist()[:n_players]]
+    return point.tau.tolist()[:n_players], eps
+
+
+def concept(model: Model, point: Point, game: NormalFormGame) -> Concept:
+    """Return what is sought in a game."""
+    tau, eps = parameters(point, game.n_players)
+    return Concept.of(game, tau, eps, model.penalty, model.regularizer)
+
+
+def _slopes(
+    games: Sequence[NormalFormGame], model: Model, point: Point, logs: Logs, seen: Logs | None
+) -> list[Array]:
+    """Return dlog x / d(tau, lam) of every game, those of one shape at a time."""
+    answers: list[Array] = [np.empty(0)] * len(games)
+    by_shape: dict[tuple[int, ...], list[int]] = {}
+    for g, game in enumerate(games):
+        by_shape.setdefault(game.shape, []).append(g)
+    for shape, members in by_shape.items():
+        n_players = len(shape)
+        size = len(members)
+        system = linearise(
+            np.stack([games[g].payoffs for g in members]),
+            [np.stack([logs[g][i] for g in members]) for i in range(n_players)],
+            np.tile(point.tau[:n_players], (size, 1)), np.tile(point.lam[:n_players], (size, 1)),
+            reverse=model.penalty == "reverse_kl", barrier=model.regularizer == "log_barrier",
+            log_others=None if seen is None else [
+                np.stack([seen[g][i] for g in members]) for i in range(n_players)],
+        )  # fmt: skip
+        right = np.concatenate([system.by_tau, system.by_lam, -system.force[..., None]], axis=2)
+        try:
+            solved = np.linalg.solve(system.matrix, right)
+        except np.linalg.LinAlgError:
+            raise PredictionError("an equilibrium is at a fold or bifurcation") from None
+        if not float(np.abs(_relevant(system.x, solved[..., -1])).max()) <= _OFF:
+            raise PredictionError("an equilibrium is too close to a fold or bifurcation")
+        for g, slopes in zip(members, solved[..., :-1], strict=True):
+            answers[g] = slopes
+    return answers
+
+
+def _relevant(x: Sequence[Array], step: Array) -> Array:
+    """Return the step in log x where x is not negligible."""
+    return np.where(np.concatenate(x, axis=1) > math.exp(-100.0), step, 0.0)
