@@ -200,6 +200,10 @@ class SolutionSet:
             f"{self.status.value}>"
         )
 
+    def _repr_html_(self) -> str:
+        """Return the summary as HTML, for notebooks."""
+        return report.text_html(self.summary())
+
 
 def _texts(profile: Exact | None) -> list[list[str]] | None:
     """Return a rational profile as texts."""
