@@ -8,6 +8,7 @@ Examples
 [0.5, 0.5]
 """
 
+from rqe.batch import BatchConvergenceError, BatchSolution, solve_batch
 from rqe.best_response import BestResponse, best_response, is_equilibrium, regret
 from rqe.check import Check, check
 from rqe.concepts import Concept
@@ -35,6 +36,8 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AggregativeGame",
+    "BatchConvergenceError",
+    "BatchSolution",
     "BestResponse",
     "Branch",
     "Certificate",
@@ -85,6 +88,7 @@ __all__ = [
     "sensitivity",
     "solve",
     "solve_all",
+    "solve_batch",
     "tau_limits",
     "theorems",
     "trace",
