@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -246,9 +247,10 @@ def solve_batch(
     one_of("regularizer", regularizer, REGULARIZERS)
     tau = _parameter("tau", tau, (*batch, n_players))
     eps = _parameter("eps", eps, (*batch, n_players))
+    count = math.prod(batch)
     work = _Work(
-        games.reshape(-1, *games.shape[len(batch) :]), tau.reshape(-1, n_players),
-        eps.reshape(-1, n_players), penalty, regularizer, _tolerance(tol),
+        games.reshape(count, *games.shape[len(batch) :]), tau.reshape(count, n_players),
+        eps.reshape(count, n_players), penalty, regularizer, _tolerance(tol),
     )  # fmt: skip
     _spread(work, _threads(threads))
     failed = work.status != _CONVERGED
@@ -257,7 +259,7 @@ def solve_batch(
     log_x = np.split(work.log_x, np.cumsum(games.shape[-n_players:])[:-1], axis=-1)
     solution = BatchSolution(
         games, tau, eps, penalty, regularizer,
-        tuple(np.ascontiguousarray(part).reshape(*batch, -1) for part in log_x),
+        tuple(part.reshape(*batch, part.shape[-1]) for part in map(np.ascontiguousarray, log_x)),
         work.payoffs.reshape(*batch, n_players), work.risk_adjusted.reshape(*batch, n_players),
         work.residual.reshape(batch), work.regret.reshape(batch), work.status.reshape(batch),
     )  # fmt: skip
