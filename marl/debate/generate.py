@@ -93,7 +93,7 @@ def generate(
     require_context(model, ids.shape[1] + max_new_tokens)
     uniform = torch.rand((len(ids), max_new_tokens), generator=rng).to(device)
     tokens, log_probs = _sample(model, tokenizer, ids, mask, temperature, uniform)
-    answered = _until_end(tokens, tokenizer.eos_token_id)
+    answered = _until_end(tokens, _end(tokenizer))
     tokens = tokens.masked_fill(~answered, tokenizer.pad_token_id)
     texts = tuple(tokenizer.batch_decode(tokens, skip_special_tokens=True))
     return Completions(
@@ -109,7 +109,7 @@ def _sample(
     model: Any, tokenizer: Any, ids: Tensor, mask: Tensor, temperature: float, uniform: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Return tokens and their log-probabilities, (B, T); rubbish behind an end-of-text."""
-    cache, positions = None, _positions(mask)
+    cache, positions, end = None, _positions(mask), _end(tokenizer)
     ended = torch.zeros(len(ids), dtype=torch.bool, device=ids.device)
     tokens, log_probs = [], []
     for t in range(uniform.shape[1]):
@@ -121,7 +121,7 @@ def _sample(
         token, log_prob = _draw(out.logits[:, -1], temperature, uniform[:, t])
         tokens.append(token)
         log_probs.append(log_prob)
-        ended |= token == tokenizer.eos_token_id
+        ended |= token == end
         if bool(ended.all()):
             break
         ids, positions = token[:, None], positions[:, -1:] + 1
@@ -146,6 +146,11 @@ def _draw(logits: Tensor, temperature: float, uniform: Tensor) -> tuple[Tensor, 
 def _positions(mask: Tensor) -> Tensor:
     """Return the position of each token, counted without padding; (B, L)."""
     return (mask.long().cumsum(dim=1) - 1).clamp(min=0)
+
+
+def _end(tokenizer: Any) -> int:
+    """Return the end-of-text token, or one that does not exist."""
+    return -1 if tokenizer.eos_token_id is None else int(tokenizer.eos_token_id)
 
 
 def _until_end(tokens: Tensor, end: int) -> Tensor:
