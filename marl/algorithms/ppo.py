@@ -17,7 +17,7 @@ import optax
 from jax import Array, random
 
 from marl.algorithms.config import PPO
-from marl.networks import mask
+from marl.networks import Actor, Critic, init_weights, mask
 
 Params = dict[str, Any]
 Regulariser = Callable[[Array, "Batch"], Array]
@@ -26,8 +26,8 @@ Regulariser = Callable[[Array, "Batch"], Array]
 class Role(NamedTuple):
     """The networks of one role: how to apply them, not their weights."""
 
-    actor: nn.Module
-    critic: nn.Module
+    actor: Actor
+    critic: Critic
 
 
 class Views(NamedTuple):
@@ -77,18 +77,8 @@ class Batch(NamedTuple):
 
 def init_role(role: Role, key: Array, learners: int, obs_size: int) -> Params:
     """Weights {"actor", "critic"}, every leaf with leading axis L."""
-    obs = jnp.zeros((1, obs_size), jnp.float32)
-    actor_key, critic_key = random.split(key)
-    return {
-        "actor": first_weights(role.actor, random.split(actor_key, learners), obs),
-        "critic": first_weights(role.critic, random.split(critic_key, learners), obs),
-    }
-
-
-def first_weights(module: nn.Module, keys: Array, obs: Array) -> Any:
-    """Weights of one network per key, every leaf with leading axis L; obs [1, o]."""
-    make: Any = jax.vmap(lambda key: module.init(key, obs)["params"])
-    return make(keys)
+    actor, critic = init_weights((role.actor, role.critic), key, learners, obs_size)
+    return {"actor": actor, "critic": critic}
 
 
 def apply(module: nn.Module, params: Any, x: Array) -> Array:
