@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -335,6 +334,8 @@ def _spread(work: _Work, threads: int) -> None:
         for start in starts:
             work.solve(start, min(start + size, count))
         return
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(min(threads, len(starts))) as pool:
         for future in [pool.submit(work.solve, s, min(s + size, count)) for s in starts]:
             future.result()

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from rqe.commands import certify, figure, verify
+from rqe.commands import certify, figure, sweep, verify
 from rqe.commands.common import (
     BAD_INPUT,
     INTERNAL,
@@ -145,6 +145,7 @@ def _parser() -> argparse.ArgumentParser:
     games.set_defaults(command=_games)
     verify.add(commands)
     figure.add(commands)
+    sweep.add(commands, _load)
     return parser
 
 

@@ -133,7 +133,7 @@ def map_tasks(
     if chunk is not None:
         whole("chunk", chunk)
     listed = list(tasks)
-    report = _reporter(progress, len(listed))
+    report = reporter(progress, len(listed))
     if executor is None:
         return _in_process(function, listed, shared, report)
     size = chunk or -(-len(listed) // _CHUNKS) or 1
@@ -151,7 +151,7 @@ def _bar(total: int) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, _: bar.update(done - bar.n) and None
 
 
-def _reporter(
+def reporter(
     progress: Progress, total: int
 ) -> AbstractContextManager[Callable[[int, int], None] | None]:
     """Return a context that gives what is to be called after each result, or None."""
