@@ -31,6 +31,7 @@ from rqe.solution import Branch, ConvergenceError, Solution, Stats, Status
 from rqe.solution_set import Component, SetStatus, SolutionSet
 from rqe.solve import qre, security, solve, trace
 from rqe.solvers import IllPosedRiskError, Newton, PrincipalBranch
+from rqe.sweeping import read_sweep, sweep
 
 __version__ = "0.1.0"
 
@@ -82,6 +83,7 @@ __all__ = [
     "parallel",
     "qre",
     "read_nfg",
+    "read_sweep",
     "regret",
     "risk_aversion_for",
     "security",
@@ -89,6 +91,7 @@ __all__ = [
     "solve",
     "solve_all",
     "solve_batch",
+    "sweep",
     "tau_limits",
     "theorems",
     "trace",
