@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-_SHORTEST = 1e-4  # of the way: a branch that needs shorter steps is taken to end
+_SHORTEST = 1e-3  # of the way: a branch that needs shorter steps is taken to end
 _FAR = 0.05  # Fisher length by which the corrector may move the predictor's point
 
 

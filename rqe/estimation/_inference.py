@@ -52,18 +52,27 @@ def settled(problem: Likelihood, best: Maximum, found: Curvature) -> bool:
 
 
 def jumps(problem: Likelihood, best: Maximum) -> bool:
-    """Return whether the likelihood falls off a cliff next to the maximum: the branch folds."""
-    here = problem.slopes(np.minimum(best.c, problem.model.bounds()))
+    """Return whether the likelihood falls off a cliff next to the maximum: the branch folds.
+
+    A cliff is a fall that neither slope nor curvature at the maximum explain.
+    """
     top = problem.model.bounds()
+    here = np.minimum(best.c, top)
+    smooth = problem.slopes(here)
+    if smooth is None:
+        return True
     for k in range(problem.size):
-        for delta in (1e-6, -1e-6):
-            c = np.minimum(best.c, top)
+        for delta in (1e-6, -1e-6, 1e-5, -1e-5, 1e-4, -1e-4, 1e-3, -1e-3):
+            c = here.copy()
             c[k] = min(max(c[k] + delta, 0.0), top[k])
-            value = problem.value(c)
-            expected = 0.0 if here is None else abs(float(here.gradient[k])) * 1e-6
-            if best.value - value > 100.0 * expected + 1e-6 * abs(best.value):
+            there = problem.slopes(c)
+            if there is None:
                 return True
-    return here is None
+            slope = max(abs(float(smooth.gradient[k])), abs(float(there.gradient[k])))
+            fall = best.value - there.value
+            if fall > 2.0 * slope * abs(delta) + 1e-6 * (1.0 + abs(best.value)):
+                return True
+    return False
 
 
 def warnings(problem: Likelihood, best: Maximum, found: Curvature) -> list[str]:

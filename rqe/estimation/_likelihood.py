@@ -66,6 +66,15 @@ class Likelihood:
             return -math.inf
         return float(self.data.log_likelihoods(logs).sum())
 
+    def scan(self, points: list[Array]) -> list[float]:
+        """Return the log-likelihood at many coordinates."""
+        self.calls[0] += len(points)
+        found = self.predictor.scan([self.model.point(self.model.values(c)) for c in points])
+        return [
+            -math.inf if logs is None else float(self.data.log_likelihoods(logs).sum())
+            for logs in found
+        ]
+
     def slopes(self, c: Array) -> Slopes | None:
         """Return value and gradient, or None where the model has none."""
         point = self.model.point(self.model.values(c))
@@ -125,7 +134,7 @@ def maximise(problem: Likelihood, start: Array | None = None) -> Maximum:
     points = _scan(problem, coarse=start is not None)
     if start is not None:
         points.insert(0, np.minimum(start, problem.model.bounds()))
-    seen = [Maximum(c, problem.value(c)) for c in points]
+    seen = [Maximum(c, value) for c, value in zip(points, problem.scan(points), strict=True)]
     found = [refine(problem, near, rough=True) for near in _starts(seen, start is not None)]
     if not found:
         return seen[0]
@@ -234,18 +243,29 @@ def hessian(problem: Likelihood, c: Array, inside: list[int]) -> Array | None:
 def _with_limits(problem: Likelihood, best: Maximum) -> Maximum:
     """Return the maximum with coordinates moved to 0 or to inf where the likelihood is no lower.
 
-    Near a limit the likelihood is flat, and the search stops where rounding lets it.
+    Near a limit the likelihood is flat, and the search stops where rounding lets it. A likelihood
+    that does not depend on a coordinate at all is left where it is.
     """
     for k, parameter in enumerate(problem.model.free):
-        for near, limit in ((best.c[k] < 1e-5, 0.0), (best.c[k] > _NEAR_ONE, 1.0)):
-            if not near or best.c[k] == limit or (parameter.kind == "noise" and limit == 1.0):
-                continue
-            c = best.c.copy()
-            c[k] = limit
-            value = problem.value(c)
-            if value >= best.value - 1e-12 * abs(best.value):
-                best = Maximum(c, value)
+        limit = 0.0 if best.c[k] < _NEAR_ZERO or parameter.kind == "noise" else 1.0
+        if best.c[k] == limit:
+            continue
+        there = _moved(problem, best, [k], limit)
+        if no_lower(there, best) and not no_lower(_moved(problem, best, [k], 1.0 - limit), best):
+            best = there
     return _jointly(problem, best)
+
+
+def _moved(problem: Likelihood, best: Maximum, which: list[int], place: float) -> Maximum:
+    """Return the likelihood with some coordinates at another place."""
+    c = best.c.copy()
+    c[which] = place
+    return Maximum(c, problem.value(c))
+
+
+def no_lower(there: Maximum, best: Maximum) -> bool:
+    """Return whether a likelihood is as high as another, to rounding."""
+    return there.value >= best.value - 1e-12 * abs(best.value)
 
 
 def _jointly(problem: Likelihood, best: Maximum) -> Maximum:
@@ -257,10 +277,8 @@ def _jointly(problem: Likelihood, best: Maximum) -> Maximum:
     ]
     if len(high) < 2:
         return best
-    c = best.c.copy()
-    c[high] = 1.0
-    value = problem.value(c)
-    return Maximum(c, value) if value >= best.value - 1e-12 * abs(best.value) else best
+    there = _moved(problem, best, high, 1.0)
+    return there if no_lower(there, best) else best
 
 
 def at_end(c: float) -> bool:

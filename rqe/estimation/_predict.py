@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 Logs = list[list["Array"]]
+_TOL = 1e-9  # residual, relative to the payoff range, up to which an equilibrium is believed
+_LIGHT = 32  # actions in all up to which solve_batch is quickest
+_NEVER = math.log(1e-12)
 _OFF = 1e-5  # Newton's step, in log-probabilities, above which a response is not believed
 _FLOOR = -60.0  # log-probability of what nobody plays, in the eyes of a reverse-KL adversary
 
@@ -36,12 +39,33 @@ class Predictor(Protocol):
     def logs(self, point: Point) -> Logs:
         """Return log-strategies per game and role."""
 
+    def scan(self, points: Sequence[Point]) -> list[Logs | None]:
+        """Return the same for many points, None where there is no trustworthy prediction."""
+
     def slopes(self, point: Point, logs: Logs) -> list[Array]:
         """Return per game dlog x / d(tau, lam), shape (n, 2 N), or d noise, shape (n, 1)."""
 
 
+class OneByOne:
+    """Predictions at many points, one after the other."""
+
+    def logs(self, point: Point) -> Logs:
+        """Return log-strategies per game and role."""
+        raise NotImplementedError
+
+    def scan(self, points: Sequence[Point]) -> list[Logs | None]:
+        """Return log-strategies at many points, None where there is no trustworthy prediction."""
+        found: list[Logs | None] = []
+        for point in points:
+            try:
+                found.append(self.logs(point))
+            except PredictionError:
+                found.append(None)
+        return found
+
+
 @dataclass(frozen=True)
-class Equilibria:
+class Equilibria(OneByOne):
     """The model's equilibria: on the principal branch, or on the branch through given solutions."""
 
     games: Sequence[NormalFormGame]
@@ -50,21 +74,69 @@ class Equilibria:
 
     def logs(self, point: Point) -> Logs:
         """Return log-strategies per game and role."""
-        return [list(self.solution(g, point).log_strategies) for g in range(len(self.games))]
+        if self._batched(point):
+            (found,) = self._batch([point])
+            if found is None:
+                raise PredictionError("an equilibrium was not found")
+            return found
+        return [_exact(self.solution(g, point)) for g in range(len(self.games))]
+
+    def scan(self, points: Sequence[Point]) -> list[Logs | None]:
+        """Return log-strategies at many points, None where there is no trustworthy prediction."""
+        inner = [k for k, point in enumerate(points) if self._batched(point)]
+        found: list[Logs | None] = [None] * len(points)
+        for k, logs in zip(inner, self._batch([points[k] for k in inner]), strict=True):
+            found[k] = logs
+        rest = sorted(set(range(len(points))) - set(inner))
+        for k, logs in zip(rest, super().scan([points[k] for k in rest]), strict=True):
+            found[k] = logs
+        return found
+
+    def _batched(self, point: Point) -> bool:
+        """Return whether `solve_batch` has a light way for all games at this point."""
+        model = self.model
+        return (
+            self.anchors is None
+            and (model.penalty, model.regularizer) == ("kl", "entropy")
+            and all(game.n_players == 2 and sum(game.shape) <= _LIGHT for game in self.games)
+            and bool(np.isfinite(point.tau).all() and np.isfinite(point.lam).all())
+        )
+
+    def _batch(self, points: Sequence[Point]) -> list[Logs | None]:
+        """Return log-strategies at many points: all games of one shape at once."""
+        from rqe.batch import solve_batch
+
+        found: list[Logs | None] = [[[]] * len(self.games) for _ in points]
+        for members in _by_shape(self.games).values() if points else ():
+            payoffs = np.stack([self.games[g].payoffs for g in members])
+            with np.errstate(divide="ignore"):
+                eps = np.stack([1.0 / point.lam for point in points])[:, None]
+            batch = solve_batch(
+                np.broadcast_to(payoffs, (len(points), *payoffs.shape)),
+                np.stack([point.tau for point in points])[:, None], eps,
+                players=2, tol=_TOL, threads=1,
+            )  # fmt: skip
+            for k, logs in enumerate(found):
+                if logs is None or not batch.converged[k].all():
+                    found[k] = None
+                    continue
+                for m, g in enumerate(members):
+                    logs[g] = [log_x[k, m] for log_x in batch.log_strategies]
+        return found
 
     def solution(self, g: int, point: Point) -> Solution:
         """Return the equilibrium of game g, certified."""
         from rqe.solve import solve
 
         game, model = self.games[g], self.model
+        tau, eps = parameters(point, game.n_players)
         if self.anchors is not None:
             from rqe.estimation._branch import follow
 
-            return follow(self.anchors[g], *parameters(point, game.n_players))
-        tau, eps = parameters(point, game.n_players)
+            return follow(self.anchors[g], tau, eps)
         found = solve(
             game, tau, eps, penalty=model.penalty, regularizer=model.regularizer,
-            tol=1e-9, throw=False,
+            tol=_TOL, throw=False,
         )  # fmt: skip
         if not found.converged:
             raise PredictionError(found.status.message)
@@ -75,8 +147,27 @@ class Equilibria:
         return _slopes(self.games, self.model, point, logs, None)
 
 
+def _exact(solution: Solution) -> list[Array]:
+    """Return log-strategies, -inf for what is not played in the limit eps = 0.
+
+    The limit is computed to 1e-12 or so: what little is left there is rounding.
+    """
+    return [
+        np.where((log_x > _NEVER) | (eps > 0.0), log_x, -math.inf)
+        for log_x, eps in zip(solution.log_strategies, solution.eps.tolist(), strict=True)
+    ]
+
+
+def _by_shape(games: Sequence[NormalFormGame]) -> dict[tuple[int, ...], list[int]]:
+    """Return the indices of the games of each shape."""
+    by_shape: dict[tuple[int, ...], list[int]] = {}
+    for g, game in enumerate(games):
+        by_shape.setdefault(game.shape, []).append(g)
+    return by_shape
+
+
 @dataclass(frozen=True)
-class EmpiricalPayoff:
+class EmpiricalPayoff(OneByOne):
     """Each role's regularised best response to the frequencies with which the others played."""
 
     games: Sequence[NormalFormGame]
@@ -111,13 +202,13 @@ class EmpiricalPayoff:
         return _slopes(self.games, self.model, point, logs, seen)
 
 
-class NashNoise:
+class NashNoise(OneByOne):
     """A Nash equilibrium, the limit of the principal branch, with uniform noise."""
 
     def __init__(self, games: Sequence[NormalFormGame]) -> None:
         from rqe.solve import solve
 
-        self.nash = [solve(game).strategies for game in games]
+        self.nash = [[np.exp(log_x) for log_x in _exact(solve(game))] for game in games]
 
     def logs(self, point: Point) -> Logs:
         """Return log-strategies per game and role."""
@@ -158,10 +249,7 @@ def _slopes(
 ) -> list[Array]:
     """Return dlog x / d(tau, lam) of every game, those of one shape at a time."""
     answers: list[Array] = [np.empty(0)] * len(games)
-    by_shape: dict[tuple[int, ...], list[int]] = {}
-    for g, game in enumerate(games):
-        by_shape.setdefault(game.shape, []).append(g)
-    for shape, members in by_shape.items():
+    for shape, members in _by_shape(games).items():
         n_players = len(shape)
         size = len(members)
         system = linearise(
