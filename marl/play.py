@@ -86,3 +86,37 @@ def play(env: Env, policies: Sequence[Policy], params: Sequence[Any], key: Array
     carry, _ = jax.lax.scan(turn, (state, obs, nothing), jax.random.split(steps, n))
     totals: Totals = carry[2]
     return totals
+
+
+class Moment(NamedTuple):
+    """What a spectator sees of one step; stacked over the steps of an episode."""
+
+    state: Any
+    """State before the step."""
+    actions: Array
+    """[n_agents] int32."""
+    shared: Array
+    """[] float32."""
+    private: Array
+    """[n_agents] float32."""
+
+
+def episode(env: Env, policies: Sequence[Policy], params: Sequence[Any], key: Array) -> Moment:
+    """One whole episode, every leaf [horizon, ...]; steps after its end stand still."""
+
+    def turn(carry: Any, key: Array) -> tuple[Any, Moment]:
+        state, obs, over = carry
+        own, world = jax.random.split(key)
+        keys, legal = jax.random.split(own, env.n_agents), env.legal(state)
+        actions = [policies[i](params[i], keys[i], obs[i], legal[i]) for i in range(env.n_agents)]
+        step = env.step(world, state, jnp.stack(actions).astype(jnp.int32))
+        alive = 1.0 - over
+        moment = Moment(state, jnp.stack(actions), alive * step.shared, alive * step.private)
+        keep = lambda new, old: jnp.where(over, old, new)  # noqa: E731
+        after, seen = jax.tree.map(keep, (step.state, step.obs), (state, obs))
+        return (after, seen, over | step.done), moment
+
+    start, steps = jax.random.split(key)
+    carry = (*env.reset(start), jnp.array(False))
+    moments: Moment = jax.lax.scan(turn, carry, jax.random.split(steps, env.horizon))[1]
+    return moments

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from marl.algorithms.config import PPO
     from marl.envs.base import Env
 
-__all__ = ["Run", "load_run", "train_run", "train_runs"]
+__all__ = ["Run", "load_run", "run_config", "train_run", "train_runs"]
 
 CHECKPOINT, POLICIES = "marl.checkpoint/1", "marl.policies/1"
 
@@ -132,11 +132,8 @@ def train_run(
     Figures are the same bits whenever seeds, number of devices, and the versions in
     ``config.json`` are; nothing else matters, interruptions included.
     """
-    whole = algo.round_steps(steps, env.n_agents)
-    updates = algo.total_updates(whole, env.n_agents)
-    _check(seeds, seed, log_every)
-    every = min(log_every or -(-updates // _INTERVALS), updates)
-    config = RunConfig.of(env, algo, seeds=seeds, seed=seed, steps=whole, log_every=every)
+    config = run_config(env, algo, steps=steps, seeds=seeds, seed=seed, log_every=log_every)
+    updates = algo.total_updates(config.steps, env.n_agents)
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     with _locked(folder):
@@ -148,8 +145,27 @@ def train_run(
     return load_run(folder)
 
 
+def run_config(
+    env: Env,
+    algo: PPO,
+    *,
+    steps: float = 2e6,
+    seeds: int = 30,
+    seed: int = 0,
+    log_every: int | None = None,
+) -> RunConfig:
+    """Describe the run that `train_run` would make of these arguments; see there."""
+    for name, value, least in (("seeds", seeds, 1), ("seed", seed, 0), ("log_every", log_every, 1)):
+        if value is not None and value < least:
+            raise ValueError(f"{name} must be at least {least}, got {value}")
+    whole = algo.round_steps(steps, env.n_agents)
+    updates = algo.total_updates(whole, env.n_agents)
+    every = min(log_every or -(-updates // _INTERVALS), updates)
+    return RunConfig.of(env, algo, seeds=seeds, seed=seed, steps=whole, log_every=every)
+
+
 def train_runs(
-    configs: Mapping[str | Path, RunConfig], *, executor: Executor | None = None
+    configs: Mapping[str, RunConfig], *, executor: Executor | None = None, progress: bool = False
 ) -> Iterator[Path]:
     """Make independent runs, here or on an executor's machines; yield each folder when complete.
 
@@ -159,10 +175,12 @@ def train_runs(
         What to run in which folder; a folder that all machines see.
     executor : concurrent.futures.Executor, optional
         For example a process pool that spawns, or Dask's; by default one after the other here.
+    progress : bool
+        Every run reports on the standard error of its process.
     """
     from rqe.parallel import map_tasks
 
-    tasks = [(str(path), config) for path, config in configs.items()]
+    tasks = [(path, config, progress) for path, config in configs.items()]
     for index, _ in map_tasks(_train_task, tasks, executor=executor):
         yield Path(tasks[index][0])
 
@@ -189,19 +207,9 @@ def load_run(path: str | Path) -> Run:
     return Run(folder, config, actors, read_metrics(folder / "metrics.csv"))
 
 
-def _check(seeds: int, seed: int, log_every: int | None) -> None:
-    """Refuse numbers that make no run."""
-    if seeds < 1:
-        raise ValueError(f"seeds must be at least 1, got {seeds}")
-    if seed < 0:
-        raise ValueError(f"seed must not be negative, got {seed}")
-    if log_every is not None and log_every < 1:
-        raise ValueError(f"log_every must be at least 1, got {log_every}")
-
-
-def _train_task(task: tuple[str, RunConfig]) -> None:
+def _train_task(task: tuple[str, RunConfig, bool]) -> None:
     """One run of `train_runs`."""
-    path, config = task
+    path, config, progress = task
     env, algo = config.objects()
     train_run(
         env,
@@ -211,6 +219,7 @@ def _train_task(task: tuple[str, RunConfig]) -> None:
         seeds=config.seeds,
         seed=config.seed,
         log_every=config.log_every,
+        progress=progress,
     )
 
 
