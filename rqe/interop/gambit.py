@@ -67,7 +67,8 @@ def to_gambit(game: NormalFormGame) -> Any:
     ImportError
         If pygambit is not installed.
     ValueError
-        If the title cannot be in a .nfg file; see `NormalFormGame.write_nfg`.
+        If the title cannot be in a .nfg file, see `NormalFormGame.write_nfg`; before pygambit 16.3
+        also if a name is not ASCII.
 
     Examples
     --------
