@@ -8,10 +8,21 @@ Examples
 [0.5, 0.5]
 """
 
+from typing import TYPE_CHECKING
+
 from rqe.batch import BatchConvergenceError, BatchSolution, solve_batch
 from rqe.best_response import BestResponse, best_response, is_equilibrium, regret
+from rqe.bifurcation import (
+    Bifurcation,
+    PayoffPath,
+    Stability,
+    bifurcations,
+    stability,
+    switch_branch,
+)
 from rqe.check import Check, check
 from rqe.concepts import Concept
+from rqe.diagram import Diagram, diagram
 from rqe.enumeration import LemkeHowson, ZeroSum, eliminate_dominated, nash, undominated
 from rqe.free_riding import FreeRiding, free_riding, free_riding_bound, risk_aversion_for
 from rqe.games import (
@@ -29,9 +40,14 @@ from rqe.proof import Certificate, ProofStatus, certify, solve_all
 from rqe.sensitivity import NearBifurcationError, Sensitivity, sensitivity
 from rqe.solution import Branch, ConvergenceError, Solution, Stats, Status
 from rqe.solution_set import Component, SetStatus, SolutionSet
-from rqe.solve import qre, security, solve, trace
+from rqe.solve import qre, security, solve
 from rqe.solvers import IllPosedRiskError, Newton, PrincipalBranch
 from rqe.sweeping import read_sweep, sweep
+from rqe.trace import trace
+
+if TYPE_CHECKING:  # for type checkers alone: see _LAZY
+    from rqe import datasets, estimation, parallel, theorems
+    from rqe.estimation import EstimationError, Fit, RQEEstimator, fit
 
 __version__ = "0.1.0"
 
@@ -40,12 +56,14 @@ __all__ = [
     "BatchConvergenceError",
     "BatchSolution",
     "BestResponse",
+    "Bifurcation",
     "Branch",
     "Certificate",
     "Check",
     "Component",
     "Concept",
     "ConvergenceError",
+    "Diagram",
     "EstimationError",
     "Fit",
     "FreeRiding",
@@ -56,6 +74,7 @@ __all__ = [
     "NearBifurcationError",
     "Newton",
     "NormalFormGame",
+    "PayoffPath",
     "PrincipalBranch",
     "ProofStatus",
     "QuadraticGame",
@@ -64,15 +83,18 @@ __all__ = [
     "SetStatus",
     "Solution",
     "SolutionSet",
+    "Stability",
     "Stats",
     "Status",
     "ZeroSum",
     "as_game",
     "best_response",
+    "bifurcations",
     "catalog",
     "certify",
     "check",
     "datasets",
+    "diagram",
     "eliminate_dominated",
     "estimation",
     "fit",
@@ -91,7 +113,9 @@ __all__ = [
     "solve",
     "solve_all",
     "solve_batch",
+    "stability",
     "sweep",
+    "switch_branch",
     "tau_limits",
     "theorems",
     "trace",

@@ -247,7 +247,7 @@ def _searched(family: Family, window: Window, samples: int, clock: Clock) -> Dia
     atlas = Atlas(follower, clock.tick)
     first = low if family.name == "eps" and family.path is None else ends[0]  # eps at its largest
     atlas.add(_principal(system, first), first, f"principal at {_place(family, first)}")
-    counts = []
+    counts: list[tuple[float, int, bool]] = []
     for mu in np.linspace(ends[0], ends[1], samples).tolist() if samples > 1 else ends[:samples]:
         if clock.stopped:
             break

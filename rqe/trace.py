@@ -203,8 +203,10 @@ def _windowed(
     low, high = sorted((mu, family.coordinate(end)))
     game, concept = family.at(mu)
     profile = start.strategies if isinstance(start, Solution) else start
-    options = {"penalty": concept.penalty, "regularizer": concept.regularizer}
-    first = solve(game, concept.tau, concept.eps, start=profile, tol=tol, **options)
+    first = solve(
+        game, concept.tau, concept.eps, penalty=concept.penalty, regularizer=concept.regularizer,
+        start=profile, tol=tol,
+    )  # fmt: skip
     theta = _follow.newton(system, system.theta(first.log_strategies), mu)
     if theta is None:  # singular: the solver's own answer must do
         theta = system.theta(first.log_strategies)

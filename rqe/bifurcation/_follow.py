@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rqe.bifurcation._system import solved
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -68,7 +70,7 @@ def newton(system: System, theta: Array, mu: float, steps: int = 40) -> Array | 
     for _ in range(steps):
         point = system.point(theta, mu)
         try:
-            move = -np.linalg.solve(point.jacobian, point.residual)
+            move = -solved(point.jacobian, point.residual)
         except np.linalg.LinAlgError:
             return None
         if not np.isfinite(move).all():
@@ -94,8 +96,8 @@ def negative_count(response: Array) -> int:
 
 def unit_tangent(point: Point, guess: Array) -> Array:
     """Return the tangent of the curve through a point, on the side of `guess`."""
-    wide = np.column_stack([point.response, np.linalg.solve(point.own, point.rate)])
-    null = np.linalg.svd(wide)[2][-1]
+    wide = np.column_stack([point.response, solved(point.own, point.rate)])
+    null: Array = np.linalg.svd(wide)[2][-1]
     return _normed(point, null if _inner(point, null, guess) >= 0.0 else -null)
 
 
@@ -106,7 +108,8 @@ def _inner(point: Point, first: Array, second: Array) -> float:
 
 def _normed(point: Point, tangent: Array) -> Array:
     """Return the direction at length 1."""
-    return tangent / max(_inner(point, tangent, tangent) ** 0.5, 1e-300)
+    unit: Array = tangent / max(_inner(point, tangent, tangent) ** 0.5, 1e-300)
+    return unit
 
 
 def _bordered(point: Point, row: Array) -> Array:
@@ -124,7 +127,7 @@ def make_node(point: Point, tangent: Array) -> Node:
     row = np.append(point.lower(tangent[:-1]), tangent[-1])
     right = np.zeros(len(row))
     right[-1] = 1.0
-    unit = _normed(point, np.linalg.solve(_bordered(point, row), right))
+    unit = _normed(point, solved(_bordered(point, row), right))
     matrix = _bordered(point, np.append(point.lower(unit[:-1]), unit[-1]))
     sign = float(np.linalg.slogdet(matrix)[0])
     return Node(point, unit, sign, negative_count(point.response))
@@ -141,7 +144,7 @@ def correct(system: System, node: Node, h: float) -> tuple[Point | None, float]:
         point = system.point(z[:-1], float(z[-1]))
         right = -np.append(point.residual, row @ (z - ahead))
         try:
-            move = np.linalg.solve(_bordered(point, row), right)
+            move = solved(_bordered(point, row), right)
         except np.linalg.LinAlgError:
             return None, first
         if not np.isfinite(move).all():

@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rqe.bifurcation._system import solved
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -133,7 +135,7 @@ class Reduction:
     def _solve(matrix: Array, right: Array) -> Array:
         """Return the solution of a linear system, or raise ReductionError."""
         try:
-            found = np.linalg.solve(matrix, right)
+            found = solved(matrix, right)
         except np.linalg.LinAlgError:
             raise ReductionError("the bordered matrix is singular") from None
         if not np.isfinite(found).all():

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rqe.bifurcation._follow import Trail
-    from rqe.bifurcation._system import System
+    from rqe.bifurcation._system import Point, System
 
     Array = NDArray[np.float64]
 
@@ -87,8 +87,8 @@ def between(system: System, trail: Trail, k: int) -> Singular | None:
 
 def _least(system: System, theta: Array, mu: float) -> Array:
     """Return the singular values of profile minus best response."""
-    values: Array = np.linalg.svd(system.point(theta, mu).response, compute_uv=False)
-    return values
+    found = np.linalg.svd(system.point(theta, mu).response, compute_uv=False)
+    return np.asarray(found, dtype=np.float64)
 
 
 def near(system: System, theta: Array, mu: float, ahead: Array, fold: bool) -> Singular | None:
@@ -197,17 +197,34 @@ def critical_eigenvalue(response: Array) -> float:
     return float(values[np.abs(values).argmin()].real)
 
 
-def _unit(point: _follow.Point, arm: Array) -> Array:
+def _unit(point: Point, arm: Array) -> Array:
     """Return a direction at length 1."""
     return arm / math.hypot(point.length(arm[:-1]), float(arm[-1]))
 
 
-def _nearest(point: _follow.Point, arms: Array, ahead: Array) -> int:
+def _nearest(point: Point, arms: Array, ahead: Array) -> int:
     """Return which of the directions is closest to `ahead`, up to sign; -1 without any."""
     if not len(arms):
         return -1
     row = np.append(point.lower(ahead[:-1]), ahead[-1])
     return int(np.abs(arms @ row).argmax())
+
+
+def _on_curve(system: System, node: _follow.Node, h: float) -> Point:
+    """Return the curve's point at distance h, also where the bordered matrix is singular.
+
+    Steps of least norm stay on the curve there, as its tangent is known.
+    """
+    row, ahead = _follow._row(node), np.append(node.point.theta, node.point.mu) + h * node.tangent
+    z = ahead.copy()
+    for _ in range(30):
+        point = system.point(z[:-1], float(z[-1]))
+        right = -np.append(point.residual, row @ (z - ahead))
+        move = np.linalg.lstsq(_follow._bordered(point, row), right, rcond=1e-9)[0]
+        z = z + move
+        if np.abs(move).max() <= 1e-12 * (1.0 + np.abs(z).max()):
+            return system.point(z[:-1], float(z[-1]))
+    raise ReductionError("the curve was lost")
 
 
 def _several(system: System, trail: Trail, k: int) -> Singular | None:
@@ -223,14 +240,11 @@ def _several(system: System, trail: Trail, k: int) -> Singular | None:
     except np.linalg.LinAlgError:
         return None
     end = float(_follow._row(node) @ gap)
-    points: dict[float, _follow.Point] = {0.0: node.point}
+    points: dict[float, Point] = {0.0: node.point}
 
     def eigenvalue(h: float) -> float:
         if h not in points:
-            point, _ = _follow.correct(system, node, h)
-            if point is None:
-                raise ReductionError("the curve was lost")
-            points[h] = point
+            points[h] = _on_curve(system, node, h)
         return critical_eigenvalue(points[h].response)
 
     from scipy.optimize import brentq
@@ -239,7 +253,7 @@ def _several(system: System, trail: Trail, k: int) -> Singular | None:
         if not end > 0.0 or not eigenvalue(0.0) * eigenvalue(end) < 0.0:
             return None
         root = float(brentq(eigenvalue, 0.0, end, xtol=1e-15, rtol=1e-14))
-        last = critical_eigenvalue(points[root].response) if root in points else eigenvalue(root)
+        last = eigenvalue(root)
     except (ReductionError, np.linalg.LinAlgError):
         return None
     point = points[root]

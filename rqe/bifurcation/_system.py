@@ -239,10 +239,7 @@ class Point:
     @cached_property
     def response(self) -> Array:
         """``I - dBR``, the derivative of profile minus best response, in the free logits."""
-        found: Array = (
-            np.linalg.solve(self.own, self.jacobian) if self.system.size else self.jacobian
-        )
-        return found
+        return solved(self.own, self.jacobian) if self.system.size else self.jacobian
 
     def length(self, step: Array) -> float:
         """Return Fisher's length of a step in theta: ``sqrt(sum x (d log x)^2)``."""
@@ -257,7 +254,18 @@ class Point:
             move.T @ (x * (move @ step[part]))
             for x, move, part in zip(self.x, self.moves, self.system.parts, strict=True)
         ]
-        return np.concatenate(rows)
+        return np.asarray(np.concatenate(rows), dtype=np.float64)
+
+
+def solved(matrix: Array, right: Array) -> Array:
+    """Return the solution of a linear system.
+
+    Raises
+    ------
+    LinAlgError
+        If the matrix is singular to rounding.
+    """
+    return np.asarray(np.linalg.solve(matrix, right), dtype=np.float64)
 
 
 def _own_first(table: Array, i: int) -> Array:

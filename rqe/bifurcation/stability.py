@@ -29,6 +29,7 @@ import numpy as np
 
 from rqe import _plain
 from rqe.bifurcation import _build
+from rqe.bifurcation._family import parallel_family
 from rqe.bifurcation._system import System
 from rqe.branch import Branch
 from rqe.solution import Solution
@@ -122,7 +123,7 @@ def stability(result: Solution | Branch) -> Stability:
     if isinstance(result, Solution):
         if not float(result.concept.eps.min()) > 0.0:
             raise ValueError(f"eps must be > 0 for every player; got {result.eps.tolist()}")
-        system = System(_build.parallel_family(result.game, result.concept))
+        system = System(parallel_family(result.game, result.concept))
         least = float(result.concept.eps.min())
         mu = 0.0 if least == np.inf else system.family.coordinate(least)
         return of_points([system.point(system.theta(result.log_strategies), mu)])

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from rqe.bifurcation._build import Located
     from rqe.bifurcation._singular import Singular
+    from rqe.bifurcation._system import Point
     from rqe.branch import Branch
 
     Array = NDArray[np.float64]
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 _AWAY = (1e-2, 1e-3, 3e-2)  # distances at which another branch is first looked for
 _ANGLES = 24
 _DRAWS = 40
+_ALIKE = 0.98  # cosine of two directions that are taken to be one
 
 
 class Arm(NamedTuple):
@@ -128,14 +130,13 @@ def curves(
     if point.kind == _singular.FOLD or point.reduction is None:
         arms = _searched(point) if len(point.null) > 1 else []
         arms = [arm for arm in arms if not known(arm.theta, arm.mu)]
-        alone = [_build.located(system, _out(follower, point, arm)) for arm in arms]
-        return [_build.marked(curve, replace(point, on=-1)) for curve in alone]
+        groups, names = _paired(point, arms), [-1] * len(arms)
+    else:
+        names = [k for k in range(len(point.arms)) if k != point.on]
+        groups = [[a for a in _arms(point, k) if not known(a.theta, a.mu)] for k in names]
     found = []
-    for k in range(len(point.arms)):
-        if k == point.on:
-            continue
-        arms = [arm for arm in _arms(point, k) if not known(arm.theta, arm.mu)]
-        halves = [_out(follower, point, arm) for arm in arms]
+    for group, k in zip(groups, names, strict=False):
+        halves = [_out(follower, point, arm) for arm in group]
         whole = [_follow.joined(*halves)] if len(halves) == 2 else halves
         found += [_build.marked(_build.located(system, t), replace(point, on=k)) for t in whole]
     return found
@@ -203,10 +204,25 @@ def _searched(point: Singular) -> list[Arm]:
         arm = _on_plane(point, weights @ null)
         if arm is None:
             continue
-        apart = [here.length(arm.theta - other.theta) for other in found]
-        if all(gap > 0.1 * _AWAY[0] for gap in apart):
+        if all(_cosine(here, arm, other) < _ALIKE for other in found):
             found.append(arm)
     return found
+
+
+def _cosine(here: Point, first: Arm, second: Arm) -> float:
+    """Return the cosine between the directions of two arms, in Fisher's metric."""
+    a, b = first.away[:-1], second.away[:-1]
+    return float(here.lower(a) @ b) / max(here.length(a) * here.length(b), 1e-300)
+
+
+def _paired(point: Singular, arms: list[Arm]) -> list[list[Arm]]:
+    """Return the arms, those that continue each other through the point together."""
+    here, left, groups = point.system.point(point.theta, point.mu), list(arms), []
+    while left:
+        arm = left.pop(0)
+        facing = [k for k, other in enumerate(left) if _cosine(here, arm, other) < -_ALIKE]
+        groups.append([arm, left.pop(facing[0])] if facing else [arm])
+    return groups
 
 
 def _directions(count: int) -> Array:

@@ -85,10 +85,10 @@ def plot_diagram(
                 t[part], y[part], "-" if solid else "--", color=colour, lw=2.2 if solid else 1.3
             )
     for point in diagram.bifurcations:
-        t = 1.0 / point.value if lam else point.value
-        y = point.strategies[player][action]
+        place = 1.0 / point.value if lam else point.value
+        height = float(point.strategies[player][action])
         mark = _POINTS[point.kind]
-        ax.plot(t, y, mark, mfc="white", mec="black", ms=7, mew=1.2, zorder=4)
+        ax.plot(place, height, mark, mfc="white", mec="black", ms=7, mew=1.2, zorder=4)
     _axes(ax, diagram.parameter, lam, diagram.window, diagram.game)
     name = short(diagram.game.actions[player][action])
     ax.set_ylabel(f"probability that {named(diagram.game.players[player])} plays {name}")

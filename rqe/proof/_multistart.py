@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rqe.bifurcation._system import solved
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -116,7 +118,7 @@ def _deflated(system: System, mu: float, theta: Array, known: list[Array]) -> Ar
     for _ in range(_DEFLATED_STEPS):
         point = system.point(theta, mu)
         try:
-            move: Array = -np.linalg.solve(point.jacobian, point.residual)
+            move = -solved(point.jacobian, point.residual)
         except np.linalg.LinAlgError:
             return None
         if not np.isfinite(move).all():

@@ -185,7 +185,8 @@ class _Search:
             done += self._find(branches)
         if not verdict.complete and not verdict.final:
             verdict = self._verdict(math.inf)
-        if branches is not None and len(self.pool.solutions) > 1:
+        if branches is not None and len(self.pool.solutions) > 1 and self.clock.left != 0.0:
+            branches.clock = self.clock
             self._name(branches)
         return _set(self.pool, verdict, done, branches)
 
