@@ -38,7 +38,8 @@ def main() -> None:
     made = args.debates * args.tokens
     print(f"generation, {args.debates} prompts, {args.tokens} tokens each, model {args.size}")
     print(f"  with cache     {cached:7.2f} s  {made / cached:8.0f} tokens/s")
-    print(f"  without cache  {plain:7.2f} s  {made / plain:8.0f} tokens/s  ratio {plain / cached:.1f}")
+    print(f"  without cache  {plain:7.2f} s  {made / plain:8.0f} tokens/s")
+    print(f"  ratio          {plain / cached:7.1f}")
     for algo in ("ippo", "srpo"):
         seconds = _update(agent, problems, algo, args)
         print(f"one update of {algo}, {args.debates} debates a phase: {seconds:.2f} s")

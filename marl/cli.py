@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from marl.commands import crossplay, report, reproduce, train, watch
+from marl.commands import crossplay, debate, report, reproduce, train, watch
 from marl.commands.common import (
     BAD_INPUT,
     INTERNAL,
@@ -84,7 +84,7 @@ def _code_of(error: Exception) -> int:
         complain(words if "pip install" in words else f"{words}: pip install 'rqe[marl]'")
         return NO_OUTPUT
     if isinstance(error, OSError):
-        complain(f"{error.filename or 'file'}: {error.strerror or words}")
+        complain(f"{error.filename}: {error.strerror}" if error.filename else words)
         return NO_OUTPUT
     if isinstance(error, ValueError | TypeError) and _from_input(error):
         complain(words)
@@ -137,6 +137,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for module in (train, crossplay, report, watch, reproduce):
+    for module in (train, crossplay, report, watch, reproduce, debate):
         module.add(commands)
     return parser

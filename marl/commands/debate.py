@@ -5,15 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from marl.commands.common import DONE, EXIT_CODES, NO_OUTPUT, CommandError
 from marl.debate.protocol import Protocol
 from marl.debate.settings import SFT, Training
 
-_EXAMPLES = """examples:
+_EXAMPLES = f"""examples:
   marl debate data --out problems.jsonl --n 20000 --seed 0
   marl debate sft --size small --data problems.jsonl --out models/small
   marl debate train --algo srpo --agents models/small models/small --data problems.jsonl \\
@@ -21,10 +22,11 @@ _EXAMPLES = """examples:
   marl debate evaluate runs/debate-ippo runs/debate-srpo --data problems.jsonl --out report/
   marl debate show runs/debate-srpo --data problems.jsonl --problem 7
   marl debate reproduce --quick --out debate/
-"""
+
+{EXIT_CODES}"""
 
 
-def register(commands: Any) -> None:
+def add(commands: Any) -> None:
     """Add ``debate`` to the commands of ``marl``."""
     parser = commands.add_parser(
         "debate", help="language models that debate a problem", epilog=_EXAMPLES,
@@ -42,7 +44,7 @@ def register(commands: Any) -> None:
 def _step(steps: Any, name: str, run: Callable[[argparse.Namespace], int], text: str) -> Any:
     """Return the parser of one step, with what all of them take."""
     parser = steps.add_parser(name, help=text, description=text)
-    parser.set_defaults(run=run)
+    parser.set_defaults(command=_on_threads(run))
     parser.add_argument("--seed", type=int, default=0, help="of everything random (default 0)")
     parser.add_argument("--threads", type=int, default=0, help="of torch (default: its own)")
     return parser
@@ -69,7 +71,7 @@ def _data(args: argparse.Namespace) -> int:
     write_problems(args.out, parts)
     sizes = ", ".join(f"{len(problems)} {part}" for part, problems in parts.items())
     print(f"{args.out}: {sizes}; no story of the test part occurs in training")
-    return 0
+    return DONE
 
 
 def _register_sft(steps: Any) -> None:
@@ -81,6 +83,7 @@ def _register_sft(steps: Any) -> None:
 
 
 def _sft(args: argparse.Namespace) -> int:
+    _torch()
     from marl.debate.models import build_model
     from marl.debate.problems import read_problems
     from marl.debate.sft import train_supervised
@@ -96,7 +99,7 @@ def _sft(args: argparse.Namespace) -> int:
     )
     agent.save(args.out)
     print(f"{args.out}: solves {100 * accuracy:.1f} % of held-out problems alone")
-    return 0
+    return DONE
 
 
 def _tell_sft(step: int, loss: float, accuracy: float) -> None:
@@ -119,6 +122,7 @@ def _register_train(steps: Any) -> None:
 
 
 def _train(args: argparse.Namespace) -> int:
+    _torch()
     from marl.debate.problems import read_problems
     from marl.debate.runs import RunConfig, train
 
@@ -133,7 +137,7 @@ def _train(args: argparse.Namespace) -> int:
             checkpointing=args.gradient_checkpointing, report=board,
         )  # fmt: skip
     print(f"{run.path}: {run.update} updates, {run.update * config.training.per_update} debates")
-    return 0
+    return DONE
 
 
 class _Board:
@@ -176,6 +180,7 @@ def _register_evaluate(steps: Any) -> None:
 
 
 def _evaluate(args: argparse.Namespace) -> int:
+    _torch()
     from marl.debate.problems import read_problems
     from marl.debate.report import evaluate_runs
     from marl.debate.runs import open_run
@@ -186,7 +191,7 @@ def _evaluate(args: argparse.Namespace) -> int:
         runs, problems, partners=args.partners, out=args.out, seed=args.seed, device=args.device
     )
     print(text)
-    return 0
+    return DONE
 
 
 def _register_show(steps: Any) -> None:
@@ -199,6 +204,7 @@ def _register_show(steps: Any) -> None:
 
 
 def _show(args: argparse.Namespace) -> int:
+    _torch()
     from marl.debate.episode import ModelSpeaker
     from marl.debate.evaluate import play
     from marl.debate.problems import read_problems
@@ -209,14 +215,14 @@ def _show(args: argparse.Namespace) -> int:
     problems = read_problems(args.data, split=args.split)
     if not 0 <= args.problem < len(problems):
         raise ValueError(
-            f"problem must be a number from 0 to {len(problems) - 1}; got {args.problem}"
+            f"--problem must be a number from 0 to {len(problems) - 1}; got {args.problem}"
         )
     speakers = (ModelSpeaker(run.agent(0)), ModelSpeaker(run.agent(1)))
     chosen = [problems[args.problem]]
     _, debate = play(chosen, speakers, run.config.protocol, seed=args.seed)
     record = next(iter(debate.transcripts()))
     print(json.dumps(record, indent=2) if args.json else transcript(record))
-    return 0
+    return DONE
 
 
 def _register_reproduce(steps: Any) -> None:
@@ -227,10 +233,11 @@ def _register_reproduce(steps: Any) -> None:
 
 
 def _reproduce(args: argparse.Namespace) -> int:
+    _torch()
     from marl.debate.reproduce import reproduce
 
     print(reproduce(args.out, quick=args.quick, workers=args.workers, seed=args.seed))
-    return 0
+    return DONE
 
 
 def _add_fields(parser: argparse.ArgumentParser, settings: type) -> None:
@@ -252,17 +259,25 @@ def _given(args: argparse.Namespace, settings: type) -> dict[str, Any]:
     return {field.name: getattr(args, field.name) for field in fields(settings)}
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run ``debate`` alone; errors of the user end with exit code 2 and one line."""
-    parser = argparse.ArgumentParser(prog="marl")
-    register(parser.add_subparsers(required=True))
-    args = parser.parse_args(argv)
-    if args.threads:
-        import torch
+def _on_threads(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
+    """Return a command that first tells torch how many threads to use."""
 
-        torch.set_num_threads(args.threads)
+    def command(arguments: argparse.Namespace) -> int:
+        if arguments.threads:
+            _torch().set_num_threads(arguments.threads)
+        return run(arguments)
+
+    return command
+
+
+def _torch() -> Any:
+    """Import torch, or say what to install; and keep transformers' progress bars quiet."""
     try:
-        return int(args.run(args))
-    except (ValueError, OSError) as error:
-        print(f"marl debate: {error}", file=sys.stderr)
-        return 2
+        import torch
+        from transformers.utils import logging
+    except ImportError as error:
+        raise CommandError(
+            f"this command needs {error.name}: pip install 'rqe[llm]'", NO_OUTPUT
+        ) from error
+    logging.disable_progress_bar()
+    return torch
