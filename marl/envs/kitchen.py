@@ -153,7 +153,7 @@ class Kitchen:
         done = after.t >= self.horizon
         return Step(after, self.observe(after), moved.shared, moved.private, done, moved.info)
 
-    def move(self, state: KitchenState, actions: Array, first: Array) -> Moved:
+    def move(self, state: KitchenState, actions: Array, first: Array | int) -> Moved:
         """Both agents' moves, agent `first` (0 or 1) before the other; nothing random.
 
         Onions that are taken are missing in the result, and time stands still: the caller lets

@@ -15,6 +15,8 @@ from jax import Array
 
 import rqe
 from marl.envs.base import Step
+from rqe.games._nfg import parse_nfg
+from rqe.games.files import nfg_text
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -26,8 +28,8 @@ class Matrix:
 
     Parameters
     ----------
-    game : rqe.NormalFormGame, str or path
-        The game, a name in `rqe.catalog`, or a Gambit .nfg file.
+    game : rqe.NormalFormGame, str, path or nested sequences
+        The game, a name in `rqe.catalog`, a Gambit .nfg file or its text, or payoffs.
 
     Raises
     ------
@@ -53,7 +55,7 @@ class Matrix:
     horizon: ClassVar[int] = 1
     events: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, *, game: rqe.NormalFormGame | str | Path) -> None:
+    def __init__(self, *, game: Any) -> None:
         object.__setattr__(self, "game", _load(game))
 
     @property
@@ -67,8 +69,8 @@ class Matrix:
         return max(self.game.shape)
 
     def options(self) -> dict[str, Any]:
-        """Keywords from which `marl.make_env` builds an equal environment: the payoffs."""
-        return {"game": self.game.payoffs.tolist()}
+        """Keywords from which `marl.make_env` builds an equal environment: the text of a file."""
+        return {"game": nfg_text(self.game)}
 
     def reset(self, key: Array) -> tuple[Array, Array]:
         """The only state there is, and a one for every agent."""
@@ -94,6 +96,8 @@ def _load(game: Any) -> rqe.NormalFormGame:
         return game
     if isinstance(game, Path) or (isinstance(game, str) and game.endswith(".nfg")):
         return rqe.read_nfg(game)
+    if isinstance(game, str) and game.startswith("NFG "):
+        return parse_nfg(game, "game")
     if isinstance(game, str):
         return rqe.catalog.load(game)
     if isinstance(game, list | tuple | np.ndarray):
