@@ -222,7 +222,8 @@ def epoch(
 
     def cut(x: Array) -> Array:
         """[L, B, ...] -> [minibatches, L, B / minibatches, ...]."""
-        x = x[:, order].reshape(x.shape[0], algo.minibatches, -1, *x.shape[2:])
+        size = x.shape[1] // algo.minibatches
+        x = x[:, order].reshape(x.shape[0], algo.minibatches, size, *x.shape[2:])
         return jnp.moveaxis(x, 1, 0)
 
     carry, reports = jax.lax.scan(descend, carry, jax.tree.map(cut, batch))

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from functools import cached_property
+from collections.abc import Callable
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 from jax import Array, random
+from jax.custom_batching import custom_vmap
 
 from marl.algorithms import adversary, ppo
 from marl.algorithms.adversary import Adversary, LearnedAdversary, Opposed
@@ -315,6 +317,27 @@ def learn(
     return params, opt_state, metrics
 
 
+def seed_by_seed(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Function that is mapped, not vectorised, under vmap on a CPU.
+
+    There one seed's activations fit into the cache, and learning is a quarter faster. Elsewhere
+    the function is returned as it is.
+    """
+    if jax.default_backend() != "cpu":
+        return function
+    mapped = custom_vmap(function)
+
+    @mapped.def_vmap
+    def rule(size: int, batched: Any, *args: Any) -> tuple[Any, Any]:
+        def spread(x: Array, has_axis: bool) -> Array:
+            return x if has_axis else jnp.broadcast_to(x, (size, *x.shape))
+
+        out = jax.lax.map(lambda each: mapped(*each), jax.tree.map(spread, args, tuple(batched)))
+        return out, jax.tree.map(lambda _: True, out)
+
+    return mapped
+
+
 def update(setup: Setup, state: TrainState) -> tuple[TrainState, dict[str, Array]]:
     """Roll out, then let agents and adversaries learn at the same time from the same policies.
 
@@ -324,7 +347,8 @@ def update(setup: Setup, state: TrainState) -> tuple[TrainState, dict[str, Array
     key, seat_key, roll_key, learn_key = random.split(state.key, 4)
     seats = setup.seating.draw(seat_key)
     env_state, obs, moments = rollout(setup, state, roll_key, seats)
-    params, opt_state, metrics = learn(setup, state, moments, obs, seats, learn_key)
+    own = partial(learn, setup)
+    params, opt_state, metrics = seed_by_seed(own)(state, moments, obs, seats, learn_key)
     count = state.update + 1
     memory = state.memory
     if memory is not None and isinstance(setup.algo, SRPO):
