@@ -80,7 +80,7 @@ def compare(
     algo: PPO,
     *,
     seeds: int = 16,
-    updates: int = 2000,
+    updates: int = 4000,
     seed: int = 0,
 ) -> list[Comparison]:
     """Learn games of one shape and compare with their equilibria.
@@ -164,7 +164,7 @@ def learner(**settings: Any) -> Any:
     """
     from marl.algorithms import SRPO
 
-    small = {"hidden": (), "n_envs": 512, "n_steps": 1, "epochs": 1, "lr": 2e-3}
+    small = {"hidden": (), "n_envs": 512, "n_steps": 1, "epochs": 1, "lr": 4e-3}
     return SRPO(**{**small, **settings})
 
 

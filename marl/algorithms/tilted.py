@@ -11,6 +11,11 @@ critic with one output per joint action of the partners learns Q_i by regression
 what was played, and the tilt follows it, and the partners, at once. With one step per episode and
 the exact Q_i, p is the adversary of `rqe.solve`.
 
+An action that p avoids is not played, and what the critic thinks of it is never put right; an
+action thought too good for the agent would be avoided for ever. So a small share of the mass is
+left to the partners' own policy: what is played is (1 - SHARE) p + SHARE theta_-i, and the agent
+learns to maximise (1 - SHARE) times its risk-adjusted return plus SHARE times its nominal one.
+
 Axes as in `marl.algorithms.adversary`.
 """
 
@@ -33,6 +38,9 @@ from marl.networks import ILLEGAL, Critic
 
 if TYPE_CHECKING:
     from marl.algorithms.update import Setup
+
+SHARE = 0.01
+"""Probability that the partners play their own policy."""
 
 _LEAST = 1e-9  # least 1/tau: at tau = inf the tilt ends at the worst action that is ever played
 _NEWTON = 12  # steps; the root is approached from one side, quadratically
@@ -107,7 +115,11 @@ class TiltedAdversary:
         """Weights "adversary_q", leaves [L, ...], and Adam's state."""
         obs = jnp.zeros((1, self.obs_size), jnp.float32)
         first: Any = jax.vmap(lambda k: self.critic.init(k, obs)["params"])
-        named = {"adversary_q": first(random.split(key, self.learners))}
+        weights = first(random.split(key, self.learners))
+        # At first all actions look alike, and the adversary plays the partners' policy.
+        last = f"Dense_{len(self.algo.hidden)}"
+        weights[last] = {**weights[last], "kernel": 0.01 * weights[last]["kernel"]}
+        named = {"adversary_q": weights}
         return named, self.optimiser.init(named)
 
     def q_values(self, weights: Any, obs: Array) -> Array:
@@ -118,9 +130,10 @@ class TiltedAdversary:
     def log_probs(
         self, params: Params, own: Views, other: Views, reference: Array, kl_coef: Array
     ) -> Array:
-        """Tilted policy [L, k, J] of the partners where they see `other`."""
+        """Tilted policy [L, k, J] of the partners where they see `other`, and `SHARE` of theirs."""
         q = self.q_values(params["adversary_q"], other.obs)
-        return tilt(q, reference, kl_coef, self.algo.penalty)
+        worst = tilt(q, reference, kl_coef, self.algo.penalty)
+        return jnp.logaddexp(jnp.log1p(-SHARE) + worst, jnp.log(SHARE) + reference)
 
     def side(self, params: Params, opt_state: Any, data: Opposed) -> ppo.Side:
         """Fit Q to the returns that followed what the adversary played."""

@@ -60,7 +60,7 @@ def test_games_are_learned_each_with_its_own_payoffs():
     """In the first game action 1 is dominant for both, in the second action 2."""
     up = rqe.NormalFormGame([[[2, 2], [0, 0]], [[2, 0], [2, 0]]], title="up")
     down = rqe.NormalFormGame([[[0, 0], [2, 2]], [[0, 2], [0, 2]]], title="down")
-    algo = link.learner(tau=1.0, eps=0.5, n_envs=32)
+    algo = link.learner(tau=1.0, eps=0.5, n_envs=32, lr=1e-2)
     first, second = link.compare([up, down], algo, seeds=2, updates=400)
     assert (first.learned[:, :, 0] > 0.9).all()
     assert (second.learned[:, :, 1] > 0.9).all()

@@ -102,6 +102,21 @@ def test_critic_learns_the_payoff_of_each_action_and_the_trained_adversary_is_ex
     assert float(metrics["kl"][-1].min()) > 0
 
 
+def test_what_is_played_leaves_a_share_to_the_partners_policy():
+    adversary = one_step_setup(tau=2.0).adversary
+    params = adversary.init(jax.random.key(0))[0]
+    views = ppo.Views(jnp.ones((2, 1, 1)), jnp.ones((2, 1, 2), bool))
+    policy = jnp.log(jnp.tile(jnp.array([0.9, 0.1]), (2, 1, 1)))
+    first = adversary.log_probs(params, views, views, policy, jnp.float32(0.5))
+    np.testing.assert_allclose(first, policy, atol=0.05)  # at first all actions look alike
+    layer = params["adversary_q"]["Dense_0"]
+    worse = {**layer, "bias": layer["bias"] + jnp.array([0.0, 0.0, 50.0])}
+    params = {"adversary_q": {"Dense_0": worse}}
+    played = jnp.exp(adversary.log_probs(params, views, views, policy, jnp.float32(1e-3)))
+    np.testing.assert_allclose(played[:, 0], [[0.999, 0.001]] * 2, atol=1e-5)
+    np.testing.assert_allclose(played.sum(-1), 1.0, atol=1e-6)
+
+
 def opposed_data(setup, reward, done, action, log_probs):
     """One learner, one table: arrays [T] and [T, A] as the trainer hands them over."""
     T = len(reward)
@@ -157,7 +172,7 @@ def test_minibatches_hold_every_sample_once():
 
 def test_shared_policies_and_the_kitchen_run():
     env = marl.make_env("kitchen", egocentric=True)
-    algo = marl.SRPO(adversary="tilted", share_policies=True, n_envs=2, n_steps=16, minibatches=2)
+    algo = marl.SRPO(adversary="tilted", share_policies=True, n_envs=2, n_steps=8, minibatches=2)
     trainer = Trainer(env, algo)
     state, metrics = jax.jit(lambda key: trainer.advance(trainer.init(key), 2))(jax.random.key(0))
     assert set(state.params) == {"actor", "critic", "adversary_q"}
