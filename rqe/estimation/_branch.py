@@ -49,6 +49,19 @@ def follow(anchor: Solution, tau: list[float], eps: list[float]) -> Solution:
     return here
 
 
+def nearest(known: list[Solution], tau: list[float], eps: list[float]) -> Solution:
+    """Return the solution whose tau and lam are closest, relative to the payoffs' unit."""
+
+    def distance(solution: Solution) -> float:
+        """Return how far the target is, in tau and 1/eps of unit payoffs."""
+        unit = float(solution.game.payoff_range.max()) or 1.0
+        lam = np.array([reciprocal(e) for e in eps])
+        here = np.abs(solution.tau - tau).max() + np.abs(1.0 / solution.eps - lam).max()
+        return unit * float(here)
+
+    return min(known, key=distance)
+
+
 def _next(here: Solution, target: Array, move: Array) -> Solution | None:
     """Return the solution at target = (tau, lam), or None if the step was too long."""
     from rqe.solve import solve

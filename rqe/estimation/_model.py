@@ -78,6 +78,7 @@ class Model:
         if self.kind == "nash+noise":
             return "Nash + noise"
         names = [self.regularizer] if self.kind == "qre" else [self.penalty, self.regularizer]
+        names += ["per role"] if any("_" in parameter.name for parameter in self.free) else []
         return f"{self.kind.upper()} ({', '.join(names)})"
 
     def scales(self) -> Array:

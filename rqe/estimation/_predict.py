@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 Logs = list[list["Array"]]
 _TOL = 1e-9  # residual, relative to the payoff range, up to which an equilibrium is believed
+_REMEMBERED = 40  # points of a chosen branch from which the next one may be reached
 _LIGHT = 32  # actions in all up to which solve_batch is quickest
 _NEVER = math.log(1e-12)
 _OFF = 1e-5  # Newton's step, in log-probabilities, above which a response is not believed
@@ -71,6 +72,7 @@ class Equilibria(OneByOne):
     games: Sequence[NormalFormGame]
     model: Model
     anchors: tuple[Solution, ...] | None = None
+    visited: dict[int, list[Solution]] = field(default_factory=dict)
 
     def logs(self, point: Point) -> Logs:
         """Return log-strategies per game and role."""
@@ -131,9 +133,12 @@ class Equilibria(OneByOne):
         game, model = self.games[g], self.model
         tau, eps = parameters(point, game.n_players)
         if self.anchors is not None:
-            from rqe.estimation._branch import follow
+            from rqe.estimation._branch import follow, nearest
 
-            return follow(self.anchors[g], tau, eps)
+            known = self.visited.setdefault(g, [self.anchors[g]])
+            there = follow(nearest(known, tau, eps), tau, eps)
+            known[1:] = [*known[1:][-_REMEMBERED:], there]
+            return there
         found = solve(
             game, tau, eps, penalty=model.penalty, regularizer=model.regularizer,
             tol=_TOL, throw=False,
