@@ -235,7 +235,7 @@ def solve_batch(
     >>> bonus[:, 0, 0, 0] = range(5)
     >>> batch = rqe.solve_batch(pennies + bonus, tau=0.5, eps=0.2)
     >>> batch.strategies[1][:, 0].round(4).tolist()
-    [0.5, 0.4041, 0.3419, 0.2984, 0.2662]
+    [0.5, 0.475, 0.4704, 0.4757, 0.4863]
     >>> batch.n_failed
     0
     """
