@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -148,7 +148,7 @@ class MetaGame:
         eps : float, optional
             Bounded rationality; 5 % of the range of the payoffs unless given.
         """
-        spread = max(float(np.ptp(self.game.payoffs)), np.finfo(float).tiny)
+        spread = float(np.ptp(self.game.payoffs)) or 1.0
         tau = 10.0 / spread if tau is None else tau
         eps = 0.05 * spread if eps is None else eps
         return [self.solve(concept, tau=tau, eps=eps) for concept in CONCEPTS]
@@ -221,18 +221,21 @@ def from_crossplay(cross: CrossPlay) -> MetaGame:
     return meta_game(shared[..., None] + private, cross.groups, names=names)
 
 
-def markdown(rows: Sequence[Row]) -> str:
-    """Rows as a Markdown table: methods' weights by seat, returns and certificates."""
-    methods = list(rows[0].weights)
-    head = ["concept", "tau", "eps", *methods, "total", "residual", "regret"]
-    lines = [_line(head), _line(["---"] * len(head))]
+def cells(rows: Sequence[Row]) -> list[tuple[str, ...]]:
+    """Rows as words, header first: methods' weights by seat, returns and certificates."""
+    methods = tuple(rows[0].weights)
+    found = [("concept", "tau", "eps", *methods, "sum of returns", "residual", "regret")]
     for row in rows:
         shares = [" / ".join(f"{w:.2f}" for w in row.weights[name]) for name in methods]
-        size = [f"{row.total:.1f}", f"{row.residual:.0e}", f"{row.regret:.0e}"]
-        lines.append(_line([row.concept, f"{row.tau:.3g}", f"{row.eps:.3g}", *shares, *size]))
-    return "\n".join(lines)
+        head = (row.concept, f"{row.tau:.3g}", f"{row.eps:.3g}")
+        found.append(
+            (*head, *shares, f"{row.total:.1f}", f"{row.residual:.0e}", f"{row.regret:.0e}")
+        )
+    return found
 
 
-def _line(cells: Sequence[Any]) -> str:
-    """One line of a Markdown table."""
-    return "| " + " | ".join(map(str, cells)) + " |"
+def markdown(rows: Sequence[Row]) -> str:
+    """Rows as a Markdown table, see `cells`."""
+    header, *body = cells(rows)
+    lines = [header, ("---",) * len(header), *body]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -172,6 +172,7 @@ class _Page:
         """All parts that have content."""
         results, methods = self.results, summarize(self.results.cross)
         found = [self._returns(methods), self._matrix(), self._roles(), self._exact()]
+        found.append(self._meta_game())
         if methods[0].beside:
             found.append(self._partners(methods))
         found.append(self._curves())
@@ -233,6 +234,24 @@ class _Page:
             f"agent that keeps only its own return earns at most {exact.lone_worker:.1f}."
         )
         return Section("Exact values", [text], tables)
+
+    def _meta_game(self) -> Section | None:
+        from marl import metagame
+        from rqe import ConvergenceError
+
+        cross = self.results.cross if self.results.exact is None else self.results.exact.cross
+        if cross.private.shape[-1] != 2 or len(cross.seeds) < 2:
+            return None
+        meta = metagame.from_crossplay(cross)
+        text = (
+            "The cross-play matrix as a game of rqe: seats choose whose agent to send. Weights of "
+            f"the methods in seat 0 / seat 1. Stable pairs of teams: {len(meta.pure_equilibria())}."
+        )
+        try:
+            header, *rows = metagame.cells(meta.table())
+        except ConvergenceError as error:
+            return Section("Meta-game", [text, f"No equilibrium was found: {error}"])
+        return Section("Meta-game", [text], [Table("equilibria of the meta-game", header, rows)])
 
     def _partners(self, methods: Sequence[Method]) -> Section:
         text = (

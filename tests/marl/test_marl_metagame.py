@@ -43,7 +43,7 @@ def test_a_method_that_is_better_with_everybody_gets_all_the_weight():
     assert min(qre.weights["srpo"] + risky.weights["srpo"]) > 0.99
     assert nash.likeliest[0].startswith("srpo")
     text = metagame.markdown([nash, qre, risky]).splitlines()
-    assert text[0] == "| concept | tau | eps | ippo | srpo | total | residual | regret |"
+    assert text[0] == "| concept | tau | eps | ippo | srpo | sum of returns | residual | regret |"
     assert text[2].startswith("| nash | 0 | 0 | 0.00 / 0.00 | 1.00 / 1.00 |")
 
 
@@ -60,6 +60,11 @@ def test_a_sampled_matrix_is_split_into_own_returns():
     cross.private = np.zeros((2, 2, 3))
     with pytest.raises(ValueError, match="must be of two seats, got 3"):
         metagame.from_crossplay(cross)  # type: ignore[arg-type]
+
+
+def test_teams_that_are_all_alike_make_a_game_too():
+    meta = metagame.meta_game(np.full((1, 1, 2), 7.0), ["only"])
+    assert [row.total for row in meta.table()] == [14.0] * 3
 
 
 def test_bad_input_is_named():
