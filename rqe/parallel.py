@@ -148,7 +148,12 @@ def _bar(total: int) -> Iterator[Callable[[int, int], None]]:
     except ImportError as error:
         raise ImportError("progress=True needs tqdm: install it with  pip install tqdm") from error
     with tqdm(total=total) as bar:
-        yield lambda done, _: bar.update(done - bar.n) and None
+
+        def move(done: int, _: int) -> None:
+            """Show how many are done."""
+            bar.update(done - bar.n)
+
+        yield move
 
 
 def reporter(

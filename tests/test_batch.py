@@ -1,5 +1,7 @@
 """`solve_batch`: the same equilibria as `solve`, one by one, whatever the games."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -90,6 +92,14 @@ def test_agrees_with_solve_on_thousands(kind, shape):
     width = np.ptp(games.reshape(len(games), 2, -1), axis=2).max(axis=1)[:, None]
     tau = rng.choice([0.0, 0.1, 0.5, 1.0, 5.0], (len(games), 2)) / width
     assert_agrees(games, tau, 0.1 * width * rng.choice([0.5, 1.0, 2.0, 5.0], (len(games), 2)))
+
+
+@pytest.mark.parametrize("eps", [1.0, 0.25, 0.1])
+@pytest.mark.parametrize("tau", [0.0, 1.0, [0.0, 4.0]])
+def test_every_two_by_two_game_of_zeros_and_ones(tau, eps):
+    """Ties, indifference, dominance, exact pitchforks: all 256 games agree, failures included."""
+    games = np.array(list(itertools.product([0.0, 1.0], repeat=8))).reshape(256, 2, 2, 2)
+    assert_agrees(games, tau, eps)
 
 
 @pytest.mark.parametrize(

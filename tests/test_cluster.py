@@ -11,7 +11,7 @@ import pytest
 
 import rqe
 from benchmarks.common import random_payoffs
-from rqe.parallel import map_tasks
+from rqe.parallel import LostWorkersError, map_tasks
 from rqe.sweeping import read_sweep, sweep
 
 distributed = pytest.importorskip("distributed")
@@ -40,6 +40,10 @@ def look_up(task, shared):
 
 def fail(task):
     raise ValueError(f"task {task} is bad")
+
+
+def die(task):
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def slow_largest(solution):
@@ -82,6 +86,13 @@ def test_killed_workers_lose_no_task(client, victims):
             kill(client, victims)
     assert results == {k: float(k * k) for k in range(60)}
     client.wait_for_workers(2, timeout=30)
+
+
+@pytest.mark.slow
+def test_a_task_that_kills_every_worker_is_given_up(client):
+    with pytest.raises(LostWorkersError, match="KilledWorker"):
+        list(map_tasks(die, range(1), executor=client.get_executor()))
+    client.wait_for_workers(2, timeout=60)
 
 
 def test_sweep_with_a_worker_killed_equals_the_one_in_process(client, tmp_path):

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import pickle
 import signal
 import time
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -136,6 +137,11 @@ def test_broken_pool_says_what_is_lost():
     ):
         in_order(die, range(6), executor=executor, chunk=1)
     assert (caught.value.done, caught.value.total) == (3, 6)
+
+
+def test_lost_workers_error_survives_pickling():
+    error = pickle.loads(pickle.dumps(LostWorkersError(3, 6, "BrokenProcessPool")))
+    assert (error.done, error.total, error.reason) == (3, 6, "BrokenProcessPool")
 
 
 def test_leaving_early_cancels_the_rest():
