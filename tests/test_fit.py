@@ -163,6 +163,8 @@ def test_a_chosen_branch_is_estimated_along():
     principal = rqe.fit(game, counts, model="qre")
     assert found.log_likelihood > principal.log_likelihood + 1e4
     assert found.strategies[0][0][0] == pytest.approx(0.990079, abs=1e-5)
+    with pytest.raises(EstimationError):  # the branch folds at lam = 4.3 or so: nothing is below
+        rqe.fit(game, counts, model="qre", branch=anchor, fixed={"eps": 1.0})
 
 
 def test_nash_and_noise_is_the_mixture_that_it_says():

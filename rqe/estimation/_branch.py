@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rqe._sensitivity import linearise
+from rqe._sensitivity import System, linearise
 from rqe.estimation._model import reciprocal
 
 if TYPE_CHECKING:
@@ -17,35 +17,40 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-_SHORTEST = 1e-3  # of the way: a branch that needs shorter steps is taken to end
-_FAR = 0.05  # Fisher length by which the corrector may move the predictor's point
+_SHORTEST = 1e-4  # of the longest step: a branch that needs shorter ones is taken to end
+_PACE = 0.25  # longest step: relative change of tau and lam
+_OFF = 0.1  # by how much the corrector may move log-probabilities, absolutely and of the step
+_RARE = math.log(1e-9)  # log-probabilities below are not looked at
 
 
 def follow(anchor: Solution, tau: list[float], eps: list[float]) -> Solution:
     """Return the equilibrium at tau and eps on the branch of the anchor.
 
     tau and lam = 1/eps go straight from the anchor's values to the target's, in Euler steps that
-    Newton's method corrects; a correction that is too long could have changed branches, and halves
-    the step. A branch that turns back before the target has no point there.
+    Newton's method corrects. A correction that is too long, or turns the sign of the Jacobian's
+    determinant, could have changed branches, and halves the step. A branch that turns back before
+    the target has no point there.
     """
     from rqe.estimation._predict import PredictionError
 
     if min(eps) == 0.0 or math.inf in tau:
         raise PredictionError("a chosen branch is followed to positive eps and finite tau only")
-    begin = np.array([anchor.tau, 1.0 / anchor.eps])
-    way = np.array([tau, [1.0 / e for e in eps]]) - begin  # 1 / inf is 0
-    here, done, step = anchor, 0.0, 1.0
-    if not way.any():
-        return anchor
-    while done < 1.0:
-        step = min(step, 1.0 - done)
-        there = _next(here, begin + (done + step) * way, step * way)
+    unit = float(anchor.game.payoff_range.max()) or 1.0
+    here, place = anchor, np.array([anchor.tau, 1.0 / anchor.eps])  # 1 / inf is 0
+    target = np.array([tau, [reciprocal(e) for e in eps]])
+    share = 1.0
+    while (place != target).any():
+        way = target - place
+        pace = float((np.abs(way) / (_PACE * (place + 0.2 / unit))).max())
+        step = share / max(pace, share)
+        there = _next(here, place + step * way if step < 1.0 else target, step * way)
         if there is None:
-            step *= 0.5
-            if step < _SHORTEST:
+            share *= 0.5
+            if share < _SHORTEST:
                 raise PredictionError("the chosen branch ends before these parameters")
             continue
-        here, done, step = there, done + step, 2.0 * step
+        here, place = there, place + step * way if step < 1.0 else target
+        share = min(2.0 * share, 1.0)
     return here
 
 
@@ -66,33 +71,36 @@ def _next(here: Solution, target: Array, move: Array) -> Solution | None:
     """Return the solution at target = (tau, lam), or None if the step was too long."""
     from rqe.solve import solve
 
-    concept = here.concept
-    system = linearise(
-        here.game.payoffs[None], [log_x[None] for log_x in here.log_strategies],
-        here.tau[None], (1.0 / here.eps)[None],
-        reverse=concept.penalty == "reverse_kl", barrier=concept.regularizer == "log_barrier",
-    )  # fmt: skip
+    before = _system(here)
     try:
-        slope = np.linalg.solve(system.matrix[0], system.by_tau[0] @ move[0]
-                                + system.by_lam[0] @ move[1])  # fmt: skip
+        slope = np.linalg.solve(
+            before.matrix[0], before.by_tau[0] @ move[0] + before.by_lam[0] @ move[1]
+        )
     except np.linalg.LinAlgError:
         return None
-    log_x = np.concatenate(here.log_strategies)
-    length = math.sqrt(float(np.exp(log_x) @ np.minimum(np.abs(slope), 1e3) ** 2))
-    if not length <= 0.5:
-        return None
-    parts = np.split(log_x + slope, np.cumsum(here.game.shape)[:-1])
+    shape, concept = here.game.shape, here.concept
+    parts = np.split(np.concatenate(here.log_strategies) + slope, np.cumsum(shape)[:-1])
     guess = [np.maximum(np.exp(part - part.max()), 1e-300) for part in parts]
     guess = [x / x.sum() for x in guess]
-    eps = [reciprocal(lam) for lam in target[1].tolist()]
     found = solve(
-        here.game, target[0], eps, start=guess, throw=False,
-        penalty=concept.penalty, regularizer=concept.regularizer,
+        here.game, target[0], [reciprocal(lam) for lam in target[1].tolist()], start=guess,
+        penalty=concept.penalty, regularizer=concept.regularizer, throw=False,
     )  # fmt: skip
-    gap = math.sqrt(
-        sum(
-            float(((np.sqrt(x) - np.sqrt(y)) ** 2).sum())
-            for x, y in zip(found.strategies, guess, strict=True)
-        )
-    )
-    return found if found.converged and 2.0 * gap <= _FAR else None
+    if not found.converged:
+        return None
+    log_x, log_guess = np.concatenate(found.log_strategies), np.log(np.concatenate(guess))
+    off = np.abs(log_x - log_guess)[np.maximum(log_x, log_guess) > _RARE]
+    if not off.max() <= _OFF + _OFF * np.abs(slope).max():
+        return None
+    signs = [np.linalg.slogdet(system.matrix[0])[0] for system in (before, _system(found))]
+    return found if signs[0] == signs[1] else None
+
+
+def _system(solution: Solution) -> System:
+    """Return the linearised equations at a solution."""
+    return linearise(
+        solution.game.payoffs[None], [log_x[None] for log_x in solution.log_strategies],
+        solution.tau[None], (1.0 / solution.eps)[None],
+        reverse=solution.concept.penalty == "reverse_kl",
+        barrier=solution.concept.regularizer == "log_barrier",
+    )  # fmt: skip
