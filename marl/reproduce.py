@@ -190,7 +190,10 @@ def claims(results: Results, *, full: bool = True) -> list[Claim]:
     full : bool
         Judge returns too, not only roles: they need 2e6 steps.
     """
-    ippo, srpo = summarize(results.cross)
+    methods = {method.name: method for method in summarize(results.cross)}
+    if set(methods) != {"ippo", "srpo"}:
+        raise ValueError(f"results: need the groups ippo and srpo, got {', '.join(methods)}")
+    ippo, srpo = methods["ippo"], methods["srpo"]
     ratio = compare(results.cross, "srpo", "ippo")
     found = [*_role_claims(ippo, srpo)]
     if full:

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from marl.checkpoint import CheckpointError, flatten, load_arrays, restore, save_arrays
 from marl.config import RunConfig
 from marl.metrics import MetricsFile, interval_rows, read_metrics
+from marl.programs import programs
 from marl.progress import Progress, Watchdog
 
 if TYPE_CHECKING:
@@ -36,7 +37,6 @@ __all__ = ["Run", "load_run", "run_config", "train_run", "train_runs"]
 CHECKPOINT, POLICIES = "marl.checkpoint/1", "marl.policies/1"
 
 _INTERVALS = 50  # rows of metrics and checkpoints in a run, unless asked otherwise
-_LOOK = 16  # copies of the environment in which a team is looked at after each interval
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,7 +202,7 @@ def load_run(path: str | Path) -> Run:
         raise CheckpointError(f"{folder}: the run is not complete; 'marl train' goes on with it")
     arrays, metadata = load_arrays(file, schema=POLICIES)
     _check_owner(file, metadata, config)
-    like = _Training(folder, config, 0, ()).actors_like()
+    like = _Training(folder, config, 0, None).actors_like()
     actors = restore(like, arrays, source=str(file))
     return Run(folder, config, actors, read_metrics(folder / "metrics.csv"))
 
@@ -270,20 +270,16 @@ class _Training:
     def __init__(
         self, folder: Path, config: RunConfig, updates: int, devices: Sequence[Any] | None
     ) -> None:
-        from marl.train import Trainer
-
         self.folder, self.config, self.updates = folder, config, updates
         self.env, self.algo = config.objects()
-        self.trainer = Trainer(self.env, self.algo)
         self.seeds = range(config.seed, config.seed + config.seeds)
-        self.devices = devices
+        env: Any = self.env  # hashable, which the protocol cannot say
+        self.programs = programs(env, self.algo, config.log_every, self._chosen(devices))
 
     def finish(self, progress: bool, dog: Watchdog | None) -> None:
         """Make all updates that are missing, then write the policies."""
         import jax
 
-        mesh = self._mesh()
-        advance, look = self._spread(mesh, self._advance), self._spread(mesh, self._look)
         state = self._start()
         update, per_update = int(state.update[0]), self.algo.interactions(self.env.n_agents)
         each = per_update * len(self.seeds)
@@ -294,9 +290,10 @@ class _Training:
             stack.callback(bar.close)
             while update < self.updates:
                 count = min(self.config.log_every, self.updates - update)
-                state, metrics = advance(state, np.int32(count))
+                state, metrics = self.programs.advance(state, np.int32(count))
                 update += count
-                found = jax.device_get({**metrics, **look(state, np.int32(update))})
+                seen = self.programs.look(state, np.int32(update))
+                found = jax.device_get({**metrics, **seen})
                 rows = interval_rows(found, count, update, self.seeds)
                 file.append(rows)
                 self._save(state, update)
@@ -311,25 +308,26 @@ class _Training:
         """Shapes of all seeds' actors, [seeds, n_agents, ...]."""
         import jax
 
-        return jax.eval_shape(lambda: self._actors(self._init()))
+        return jax.eval_shape(
+            lambda keys: self.programs.actors(self.programs.init(keys)), self._keys()
+        )
 
-    def _init(self) -> Any:
-        """State of all seeds before the first update; seed s begins with ``jax.random.key(s)``."""
+    def _keys(self) -> Any:
+        """First key of every seed: ``jax.random.key(seed)``."""
         import jax
 
-        keys = jax.vmap(jax.random.key)(np.arange(self.seeds[0], self.seeds[-1] + 1))
-        return jax.vmap(self.trainer.init)(keys)
+        return jax.vmap(jax.random.key)(np.array(self.seeds))
 
     def _start(self) -> Any:
         """State of the last checkpoint, or the first state."""
         import jax
 
-        file = self.folder / "checkpoint.safetensors"
+        file, keys = self.folder / "checkpoint.safetensors", self._keys()
         if not file.exists():
-            return jax.jit(self._init)()
+            return self.programs.init(keys)
         arrays, metadata = load_arrays(file, schema=CHECKPOINT)
         _check_owner(file, metadata, self.config)
-        return restore(jax.eval_shape(self._init), arrays, source=str(file))
+        return restore(jax.eval_shape(self.programs.init, keys), arrays, source=str(file))
 
     def _save(self, state: Any, update: int) -> None:
         """Write the checkpoint of all seeds."""
@@ -342,71 +340,20 @@ class _Training:
         import jax
 
         notes = {"config": self.config.digest, "seeds": json.dumps(list(self.seeds))}
-        arrays = flatten(jax.device_get(self._actors(state)))
+        arrays = flatten(jax.device_get(self.programs.actors(state)))
         file = self.folder / "policies.safetensors"
         save_arrays(file, arrays, schema=POLICIES, metadata=notes)
 
-    def _actors(self, state: Any) -> Any:
-        """Actors of all seeds, [seeds, n_agents, ...]."""
+    def _chosen(self, devices: Sequence[Any] | None) -> tuple[Any, ...]:
+        """Devices that share the seeds evenly."""
         import jax
 
-        from marl.train import team
-
-        return jax.vmap(lambda params: team(params, self.env.n_agents))(state.params)
-
-    def _advance(self, state: Any, count: Any) -> Any:
-        """One interval of every seed: states and metrics [seeds, log_every, ...]."""
-        import jax
-
-        length = self.config.log_every
-        return jax.vmap(lambda s: self.trainer.advance(s, length, count=count))(state)
-
-    def _look(self, state: Any, update: Any) -> dict[str, Any]:
-        """What the teams do among themselves, without adversaries: means over one episode.
-
-        Arrays [seeds, 1, n_agents or 1]; a row's noise depends on its seed and update alone.
-        """
-        import jax
-
-        from marl.play import learned, play
-
-        policies = (learned(self.env, self.algo),) * self.env.n_agents
-
-        def one(actors: Any, key: Any) -> dict[str, Any]:
-            params = [jax.tree.map(lambda x, i=i: x[i], actors) for i in range(self.env.n_agents)]
-            keys = jax.random.split(jax.random.fold_in(key, update), _LOOK)
-            totals = jax.vmap(lambda k: play(self.env, policies, params, k, self.env.horizon))(keys)
-            found = {"return": totals.team[:, None], "private": totals.private, **totals.events}
-            return {f"play.{name}": x.mean(0, keepdims=True) for name, x in found.items()}
-
-        return jax.vmap(one)(self._actors(state), state.key)
-
-    def _mesh(self) -> Any:
-        """Devices in a row, as many as divide the seeds."""
-        import jax
-
-        chosen = list(jax.devices() if self.devices is None else self.devices)
-        if self.devices is None:
+        chosen = tuple(jax.devices() if devices is None else devices)
+        if devices is None:
             n = max(n for n in range(1, len(chosen) + 1) if len(self.seeds) % n == 0)
             chosen = chosen[:n]
         if not chosen or len(self.seeds) % len(chosen):
             raise ValueError(
                 f"devices must divide the seeds evenly, got {len(chosen)} for {len(self.seeds)}"
             )
-        return jax.sharding.Mesh(np.array(chosen), ("seeds",))
-
-    def _spread(self, mesh: Any, function: Any) -> Any:
-        """Jit ``function(state, count)`` with each device working on its own seeds."""
-        import jax
-
-        partition: Any = jax.sharding.PartitionSpec
-        spec, everywhere = partition("seeds"), partition()
-        return jax.jit(
-            jax.shard_map(
-                function,
-                mesh=mesh,
-                in_specs=(spec, everywhere),
-                out_specs=spec,
-                check_vma=False,  # loops begin with constants, which belong to no device
-            )
-        )
+        return chosen

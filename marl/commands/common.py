@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from marl.progress import STALLED
 
 if TYPE_CHECKING:
-    from marl.algorithms.config import PPO
     from marl.envs.base import Env
+    from marl.presets import Preset
 
 DONE, FAILED, BAD_INPUT, NO_OUTPUT, INTERNAL = 0, 1, 2, 3, 70
 
@@ -76,11 +76,18 @@ def make_env(text: str) -> Env:
     return base.make_env(name, **dict(setting(part) for part in options.split(",") if part))
 
 
-def make_algo(name: str, settings: dict[str, Any]) -> PPO:
-    """Algorithm of that name; a whole number for a setting that is a float is taken as one."""
-    from marl import algorithms
+def make_preset(env: Env, name: str, settings: dict[str, Any]) -> Preset:
+    """Preset of that algorithm in `env`, with some settings changed; its defaults elsewhere."""
+    from marl.algorithms import ALGORITHMS, algo_config, make_algo
+    from marl.envs.base import check_name
+    from marl.presets import PRESETS, Preset, preset
 
-    return algorithms.make_algo(name, **settings)
+    check_name("algorithm", name, ALGORITHMS)
+    if env.name not in PRESETS:
+        return Preset(algo=make_algo(name, **settings), steps=2_000_000, seeds=30)
+    base = preset(env.name, name)
+    algo = make_algo(**(algo_config(base.algo) | settings))
+    return Preset(algo=algo, steps=base.steps, seeds=base.seeds)
 
 
 def use_devices(count: int | None) -> None:

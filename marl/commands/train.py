@@ -17,9 +17,10 @@ examples:
   marl train --env matrix:game=stag-hunt --algo ippo --steps 1e5 --out runs/hunt
   marl train --resume runs/srpo          go on with a run; so does the command that began it
 
-Settings that are not given are the paper's for the kitchen. All methods count the same
-environment steps: the two phases of SRPO both count. A run that is killed at any moment goes
-on from its last interval, and its figures are those of an uninterrupted run, bit by bit.
+Settings that are not given are presets: those of the paper for the kitchen. All methods count
+the same environment steps: the two phases of SRPO both count. A run that is killed at any
+moment goes on from its last interval, and its figures are those of an uninterrupted run, bit
+by bit.
 
 {EXIT_CODES}"""
 
@@ -55,8 +56,8 @@ def add(commands: Any) -> None:
         metavar="NAME=VALUE",
         help="any other setting of the algorithm; may be repeated",
     )
-    option("--steps", type=common.number, default=2e6, help="environment steps per team (2e6)")
-    option("--seeds", type=common.positive, default=30, help="number of teams (30)")
+    option("--steps", type=common.number, help="environment steps per team (kitchen: 2e6)")
+    option("--seeds", type=common.positive, help="number of teams (kitchen: 30)")
     option("--seed", type=common.natural, default=0, help="the first seed (0)")
     option("--out", metavar="DIR", help="the run's folder")
     option("--resume", metavar="DIR", help="go on with the run in this folder")
@@ -112,9 +113,15 @@ def _begun(arguments: argparse.Namespace) -> tuple[Any, Any, dict[str, Any]]:
     for name in ("tau", "eps", "penalty"):
         if getattr(arguments, name) is not None:
             settings[name] = getattr(arguments, name)
-    env, algo = common.make_env(arguments.env), common.make_algo(arguments.algo, settings)
-    numbers = {name: getattr(arguments, name) for name in ("steps", "seeds", "seed", "log_every")}
-    return env, algo, numbers
+    env = common.make_env(arguments.env)
+    preset = common.make_preset(env, arguments.algo, settings)
+    numbers = {
+        "steps": preset.steps if arguments.steps is None else arguments.steps,
+        "seeds": arguments.seeds or preset.seeds,
+        "seed": arguments.seed,
+        "log_every": arguments.log_every,
+    }
+    return env, preset.algo, numbers
 
 
 def _resumed(arguments: argparse.Namespace) -> tuple[Any, Any, dict[str, Any]]:
