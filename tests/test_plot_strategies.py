@@ -273,3 +273,15 @@ def test_given_axes_are_used_and_files_written():
         file = io.BytesIO()
         figure.savefig(file, format=kind, dpi=30)
         assert file.getvalue().startswith(head)
+
+
+def test_the_pictures_of_the_documentation_are_drawn_by_their_command(tmp_path):
+    from pathlib import Path
+
+    from rqe.cli import main
+
+    assert main(["figure", "pictures", "--out", str(tmp_path)]) == 0
+    drawn = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    assert all(text.startswith("<?xml") for text in drawn.values())
+    kept = Path(__file__).parent.parent / "docs" / "images"
+    assert {path.name for path in kept.glob("*.svg")} >= set(drawn)

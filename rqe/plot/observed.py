@@ -149,15 +149,27 @@ def _of_fits(fits: list[Any]) -> _Data:
         shares = np.exp([float(logs[g][i][a]) for g, i, a in cells])
         name = str(getattr(fit.model, "title", fit.model))
         models[name if name not in models else f"{name} ({len(models) + 1})"] = shares
+    titles = _titles(data.games)
     labels = []
     for g, i, a in cells:
         game = data.games[g]
-        title = game.title or f"game {g + 1}"
-        labels.append(f"{short(title)}, {named(game.players[i])}: {short(game.actions[i][a])}")
+        labels.append(f"{titles[g]}, {named(game.players[i])}: {short(game.actions[i][a])}")
     counts = [data.counts[g][i] for g, i, _ in cells]
     numbers = np.array([float(np.sum(row)) for row in counts])
     observed = np.array([row[a] for row, (_, _, a) in zip(counts, cells, strict=True)]) / numbers
     return _Data(observed, numbers, models, labels)
+
+
+def _titles(games: Sequence[Any]) -> list[str]:
+    """Return what tells the games apart: their titles without the words that all begin with."""
+    titles = [game.title.split() or ["game", str(g + 1)] for g, game in enumerate(games)]
+    shared = 0
+    while len(titles) > 1 and len({tuple(words[: shared + 1]) for words in titles}) == 1:
+        shared += 1
+    rests = [words[shared:] for words in titles]
+    if shared and titles[0][shared - 1] == "game":  # "game 3" rather than "3"
+        rests = [["game", *rest] for rest in rests]
+    return [short(" ".join(rest)) for rest in rests]
 
 
 def _interval(data: _Data, level: float) -> Array | None:
@@ -215,7 +227,7 @@ def _rows(data: _Data, level: float, ax: Axes | None) -> Axes:
     ax.legend(
         [handles[-1], *handles[:-1]], [words[-1], *words[:-1]],  # the observed first
         frameon=False, fontsize="small", loc="lower left", bbox_to_anchor=(0.0, 1.0),
-        ncols=min(4, len(data.predicted) + 1), borderaxespad=0.2,
+        ncols=min(3, len(data.predicted) + 1), borderaxespad=0.2,
     )  # fmt: skip
     return ax
 
