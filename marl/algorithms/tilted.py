@@ -43,7 +43,7 @@ SHARE = 0.01
 """Probability that the partners play their own policy."""
 
 _LEAST = 1e-9  # least 1/tau: at tau = inf the tilt ends at the worst action that is ever played
-_NEWTON = 12  # steps; the root is approached from one side, quadratically
+_NEWTON = 12  # steps; 1 / mass is concave in the gap, so the root is approached from the left
 
 
 def tilt(q: Array, reference: Array, kl_coef: Array, penalty: str) -> Array:
@@ -78,8 +78,9 @@ def tilt(q: Array, reference: Array, kl_coef: Array, penalty: str) -> Array:
     gap = jnp.max(jnp.where(theta > 0, theta - above, -jnp.inf), axis=-1, keepdims=True)
     for _ in range(_NEWTON):
         share = theta / (above + gap)
+        mass = share.sum(axis=-1, keepdims=True)
         slope = jnp.sum(share / (above + gap), axis=-1, keepdims=True)
-        gap = gap + jnp.maximum(share.sum(axis=-1, keepdims=True) - 1.0, 0.0) / slope
+        gap = gap + jnp.maximum(mass - 1.0, 0.0) * mass / slope  # Newton's step for 1 / mass = 1
     return nn.log_softmax(jnp.where(legal, reference - jnp.log(above + gap), ILLEGAL))
 
 

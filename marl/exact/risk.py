@@ -149,8 +149,9 @@ def worst_deviation(
 def _reverse_deviation(payoffs: Array, nominal: Array, tau: float) -> Array:
     """Minimiser of p.payoffs + KL(nominal || p) / tau in every state, shape (S, B).
 
-    mu solves sum_b nominal / (tau (payoffs + mu)) = 1. The left side is convex and falls in mu, so
-    Newton's method started where one term alone is 1 rises to the root without overshooting. An
+    mu solves sum_b nominal / (tau (payoffs + mu)) = 1. One over the left side is concave and rises
+    in mu, so Newton's method for it, started where one term alone is 1, rises to the root without
+    overshooting. An
     action of nominal probability 0 is free for the adversary: it takes what mass is left, if its
     payoff is below that of every mix.
     """
@@ -160,10 +161,10 @@ def _reverse_deviation(payoffs: Array, nominal: Array, tau: float) -> Array:
     floor = np.where(nominal > 0, -np.inf, -shifted).max(axis=1, keepdims=True)
     for _ in range(100):
         gap = np.where(weight > 0, shifted + mu, 1.0)
-        excess = (weight / gap).sum(axis=1, keepdims=True) - 1.0
-        step = excess / (weight / gap**2).sum(axis=1, keepdims=True)
-        mu = mu + np.maximum(step, 0.0)
-        if (step <= 1e-15 * np.maximum(1.0, np.abs(mu))).all():
+        share = weight / gap
+        mass = share.sum(axis=1, keepdims=True)
+        mu = mu + np.maximum(mass - 1.0, 0.0) * mass / (share / gap).sum(axis=1, keepdims=True)
+        if (mass <= 1.0 + 1e-14).all():
             break
     mu = np.maximum(mu, floor)
     p = np.where(weight > 0, weight / np.where(weight > 0, shifted + mu, 1.0), 0.0)

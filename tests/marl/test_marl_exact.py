@@ -245,6 +245,16 @@ def test_one_step_deviation_is_the_minimum(penalty, tau):
         assert objective(p[k], payoffs[k], nominal[k]) == pytest.approx(values[k])
 
 
+def test_a_worst_action_that_is_hardly_played_keeps_the_mass_at_one():
+    payoffs = np.array([[0.0, 0.7, 0.45]])
+    for rare in (1e-6, 1e-30, 1e-200):
+        nominal = np.array([[rare, 0.6, 0.4]])
+        p, _ = worst_deviation(payoffs, nominal, 1.0, "reverse_kl")
+        mu = nominal[0, 1] / p[0, 1] - payoffs[0, 1]
+        assert p.sum() == pytest.approx(1.0, abs=1e-12)
+        np.testing.assert_allclose(p, nominal / (payoffs + mu), rtol=1e-9)
+
+
 def test_reverse_penalty_gives_actions_never_played_what_mass_is_left():
     payoffs, nominal = np.array([[0.0, 1.0, -50.0]]), np.array([[0.5, 0.5, 0.0]])
     p, value = worst_deviation(payoffs, nominal, 1.0, "reverse_kl")

@@ -39,6 +39,13 @@ def test_tilt_is_the_exact_minimiser(penalty, tau):
     np.testing.assert_allclose(tilted(q, np.log(theta), tau, penalty), expected, atol=3e-6)
 
 
+def test_a_worst_action_that_is_hardly_played_costs_no_accuracy():
+    """The root lies far from where the search for it begins."""
+    q, theta = np.array([0.0, 0.7, 0.45]), np.array([1e-6, 0.6, 0.4 - 1e-6])
+    expected, _ = worst_deviation(q[None], theta[None], 1.0, "reverse_kl")
+    np.testing.assert_allclose(tilted(q, np.log(theta), 1.0, "reverse_kl"), expected[0], atol=1e-6)
+
+
 @pytest.mark.parametrize("penalty", ["kl", "reverse_kl"])
 def test_limits_and_illegal_actions(penalty):
     q = np.array([3.0, 1.0, -5.0, 2.0])
