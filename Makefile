@@ -4,9 +4,10 @@
 VENV := .venv
 PY := $(VENV)/bin/python
 PYTHONS := $(PYTHON) python3 python3.13 python3.12 python3.11 python
+TORCH := torch==2.13.0
 PIP_INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test test-slow lint types docs bench clean
+.PHONY: help demo test test-slow test-llm lint types docs bench clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -20,6 +21,9 @@ test: $(VENV)/stamp-dev ## the default test suite (PYTEST_ARGS="-k nfg" narrows 
 
 test-slow: $(VENV)/stamp-dev ## the tests left out by default: minutes each
 	HYPOTHESIS_PROFILE=slow $(PY) -m pytest -m slow --numprocesses=auto --maxprocesses=4 $(PYTEST_ARGS)
+
+test-llm: $(VENV)/stamp-llm ## the tests of language-model debate; installs torch (gigabytes)
+	$(PY) -m pytest tests/llm $(PYTEST_ARGS)
 
 lint: $(VENV)/stamp-dev ## ruff: rules and layout
 	$(PY) -m ruff check .
@@ -68,6 +72,12 @@ $(VENV)/stamp-demo: pyproject.toml | $(PY)
 $(VENV)/stamp-dev: pyproject.toml | $(PY)
 	@echo "installing rqe, its test oracles and the developers' tools into $(VENV) (once)"
 	@$(PIP_INSTALL) --editable '.[dev]'
+	@touch $@
+
+$(VENV)/stamp-llm: pyproject.toml $(VENV)/stamp-dev | $(PY)
+	@echo "installing torch and transformers into $(VENV) (once)"
+	@$(PIP_INSTALL) '$(TORCH)'
+	@$(PIP_INSTALL) --editable '.[dev,llm]'
 	@touch $@
 
 $(VENV)/stamp-docs: pyproject.toml | $(PY)

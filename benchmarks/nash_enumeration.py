@@ -9,9 +9,9 @@ every equilibrium, which the others do not compute; "search" and "path" leave it
 2. Lemke-Howson on random games: the pivots alone ("path") and ``rqe.nash`` with its certificate,
    beside QuantEcon's ``lemke_howson``. Ours drops the label whose path is short, QuantEcon's label
    0. Mean over the seeds, for path lengths vary by orders of magnitude.
-3. All equilibria of von Stengel's 6 x 6 game (75), and of random games, by vertex enumeration:
-   ours and Gambit's (rational) are exact, QuantEcon's and Gambit's doubles are not; repetitions
-   are counted once.
+3. All equilibria of von Stengel's 6 x 6 game (75), and of random games with integer and with
+   uniform payoffs, by vertex enumeration: ours ("search": the fractions alone) and Gambit's
+   (rational) are exact, QuantEcon's and Gambit's doubles are not; repetitions are counted once.
 4. Games of more than two players, proved complete; the peer is Gambit's ``enumpoly_solve``.
 """
 
@@ -42,10 +42,13 @@ from benchmarks.nash import quantecon_game
 from rqe._kernels import bimatrix
 from rqe.enumeration._clock import Clock
 from rqe.enumeration.support_enumeration import equal_supports
+from rqe.enumeration.vertices import extreme_equilibria
 
 SUPPORTS_HEAD = ("random 2p", "search", "rqe.nash", "quantecon", "quantecon/search", "found")
 PATH_HEAD = ("random 2p", "path", "rqe.nash", "quantecon", "quantecon/path", "quantecon/nash")
-VERTEX_HEAD = ("game", "rqe", "quantecon", "gambit rational", "gambit doubles", "found, in order")
+VERTEX_HEAD = (
+    "game", "search", "rqe", "quantecon", "gambit rational", "gambit doubles", "found, in order",
+)  # fmt: skip
 MANY_HEAD = ("game", "rqe", "found", "complete", "gambit enumpoly", "found by peer")
 
 
@@ -107,15 +110,16 @@ def vertex_line(name: str, payoffs: Array) -> list[str]:
     game, peer = rqe.NormalFormGame(payoffs), quantecon_game(payoffs)
     gambit = build(payoffs)
     calls: list[Any] = [
+        lambda: extreme_equilibria(game, Clock(None)).pairs,
         lambda: rqe.nash(game, "all", time_limit=None).exact,
         partial(vertex_enumeration, peer),
         lambda: pygambit.nash.enummixed_solve(gambit, rational=True).equilibria,
         lambda: pygambit.nash.enummixed_solve(gambit, rational=False).equilibria,
     ]
-    for call in calls[:2]:
+    for call in calls[:3]:
         call()
     measured = [cpu_seconds(call) for call in calls]
-    counts = "/".join(str(len({str(profile) for profile in found})) for _, found in measured)
+    counts = "/".join(str(len({str(profile) for profile in found})) for _, found in measured[1:])
     return [name, *(seconds(cpu) for cpu, _ in measured), counts]
 
 
@@ -151,7 +155,9 @@ def main() -> None:
         for shape in ((2, 2, 2, 2), (3, 3, 2), (3, 3, 3))
     }
     vertex = {"von Stengel 6x6": six} | {
-        f"random {n}x{n}": random_payoffs((n, n), 1, "integer") for n in (6, 8, 10)
+        f"random {n}x{n}, {kind}": random_payoffs((n, n), 1, kind)
+        for kind in ("integer", "uniform")
+        for n in (6, 8, 10)
     }
     tables = []
     for head, rows in (

@@ -8,9 +8,21 @@ Examples
 [0.5, 0.5]
 """
 
+from typing import TYPE_CHECKING
+
+from rqe.batch import BatchConvergenceError, BatchSolution, solve_batch
 from rqe.best_response import BestResponse, best_response, is_equilibrium, regret
+from rqe.bifurcation import (
+    Bifurcation,
+    PayoffPath,
+    Stability,
+    bifurcations,
+    stability,
+    switch_branch,
+)
 from rqe.check import Check, check
 from rqe.concepts import Concept
+from rqe.diagram import Diagram, diagram
 from rqe.enumeration import LemkeHowson, ZeroSum, eliminate_dominated, nash, undominated
 from rqe.free_riding import FreeRiding, free_riding, free_riding_bound, risk_aversion_for
 from rqe.games import (
@@ -23,55 +35,87 @@ from rqe.games import (
 )
 from rqe.gaussian import tau_limits
 from rqe.gaussian_solution import GaussianSolution
+from rqe.interop import as_game
 from rqe.proof import Certificate, ProofStatus, certify, solve_all
+from rqe.sensitivity import NearBifurcationError, Sensitivity, sensitivity
 from rqe.solution import Branch, ConvergenceError, Solution, Stats, Status
 from rqe.solution_set import Component, SetStatus, SolutionSet
-from rqe.solve import qre, security, solve, trace
+from rqe.solve import qre, security, solve
 from rqe.solvers import IllPosedRiskError, Newton, PrincipalBranch
+from rqe.sweeping import read_sweep, sweep
+from rqe.trace import trace
+
+if TYPE_CHECKING:  # for type checkers alone: see _LAZY
+    from rqe import datasets, estimation, parallel, theorems
+    from rqe.estimation import EstimationError, Fit, RQEEstimator, fit
 
 __version__ = "0.1.0"
 
 __all__ = [
     "AggregativeGame",
+    "BatchConvergenceError",
+    "BatchSolution",
     "BestResponse",
+    "Bifurcation",
     "Branch",
     "Certificate",
     "Check",
     "Component",
     "Concept",
     "ConvergenceError",
+    "Diagram",
+    "EstimationError",
+    "Fit",
     "FreeRiding",
     "GameFileError",
     "GaussianSolution",
     "IllPosedRiskError",
     "LemkeHowson",
+    "NearBifurcationError",
     "Newton",
     "NormalFormGame",
+    "PayoffPath",
     "PrincipalBranch",
     "ProofStatus",
     "QuadraticGame",
+    "RQEEstimator",
+    "Sensitivity",
     "SetStatus",
     "Solution",
     "SolutionSet",
+    "Stability",
     "Stats",
     "Status",
     "ZeroSum",
+    "as_game",
     "best_response",
+    "bifurcations",
     "catalog",
     "certify",
     "check",
+    "datasets",
+    "diagram",
     "eliminate_dominated",
+    "estimation",
+    "fit",
     "free_riding",
     "free_riding_bound",
     "is_equilibrium",
     "nash",
+    "parallel",
     "qre",
     "read_nfg",
+    "read_sweep",
     "regret",
     "risk_aversion_for",
     "security",
+    "sensitivity",
     "solve",
     "solve_all",
+    "solve_batch",
+    "stability",
+    "sweep",
+    "switch_branch",
     "tau_limits",
     "theorems",
     "trace",
@@ -79,10 +123,25 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> object:
-    """Import `rqe.theorems` when it is first asked for."""
-    if name == "theorems":
-        from importlib import import_module
+# Imported when first asked for: module, and the name in it (None: the module itself).
+_LAZY = {
+    "EstimationError": ("rqe.estimation", "EstimationError"),
+    "Fit": ("rqe.estimation", "Fit"),
+    "RQEEstimator": ("rqe.estimation", "RQEEstimator"),
+    "datasets": ("rqe.datasets", None),
+    "estimation": ("rqe.estimation", None),
+    "fit": ("rqe.estimation", "fit"),
+    "parallel": ("rqe.parallel", None),
+    "theorems": ("rqe.theorems", None),
+}
 
-        return import_module("rqe.theorems")
-    raise AttributeError(f"module 'rqe' has no attribute {name!r}")
+
+def __getattr__(name: str) -> object:
+    """Import what few users need when it is first asked for."""
+    if name not in _LAZY:
+        raise AttributeError(f"module 'rqe' has no attribute {name!r}")
+    from importlib import import_module
+
+    module, member = _LAZY[name]
+    found = import_module(module)
+    return found if member is None else getattr(found, member)

@@ -70,15 +70,21 @@ def read_only(array: NDArray[np.float64]) -> NDArray[np.float64]:
     return array
 
 
-def data_frame(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
-    """Tidy frame of `rows`; a clear ImportError where pandas is missing."""
+def pandas() -> Any:
+    """Import pandas; a clear ImportError where it is missing."""
     try:
-        import pandas as pd
+        import pandas
     except ImportError as error:
         raise ImportError(
             "to_frame() needs pandas: install it with  pip install 'rqe[frames]'"
         ) from error
-    return pd.DataFrame(list(rows))
+    return pandas
+
+
+def data_frame(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
+    """Tidy frame of `rows`; a clear ImportError where pandas is missing."""
+    frame: pd.DataFrame = pandas().DataFrame(list(rows))
+    return frame
 
 
 def csv_text(rows: Iterable[dict[str, Any]]) -> str:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
+    from rqe.bifurcation.bifurcation import Bifurcation
+    from rqe.bifurcation.path import PayoffPath
     from rqe.concepts import Concept
     from rqe.games.normal_form import NormalFormGame
 
@@ -30,24 +32,37 @@ class Branch:
     Attributes
     ----------
     game : NormalFormGame
-        The game.
+        The game; the one at the target if payoffs change along the path.
     concept : Concept
-        The target, at the end of the path.
-    parameter : {"eps", "tau"}
-        What changes along the path.
+        The target, at the end of the path; see `at` for what holds at each point.
+    parameter : str
+        What changes along the path: "eps", "tau" or the name of the path of payoffs.
     values : ndarray, shape (K, N)
         The parameter of each player at each of the K points, in the order of the path. It need
-        not be monotone. For eps the centroid has value inf.
+        not be monotone. For eps the centroid has value inf. Payoffs have one value for all.
     log_strategies : tuple of ndarray
         One array of shape (K, n_i) per player.
     residuals : ndarray, shape (K,)
         Certificate of each point, relative to the payoff range.
     turning_points : ndarray of int
-        Indices of the points just after which the parameter changes direction.
+        Indices of the points just after which the parameter changes direction; on a path with a
+        window, of the turning points themselves.
     bifurcations : ndarray of int
-        Indices of the points just after which another branch crosses.
+        Indices of the points just after which another branch crosses; on a path with a window,
+        of the bifurcations themselves.
     status : Status
         Whether the path reached the target.
+    path : PayoffPath or None
+        The payoffs as a function of the parameter, if it is they that change.
+    bifurcation_points : tuple of Bifurcation
+        Folds and bifurcations of a path with a window, refined and named. `rqe.bifurcations`
+        returns them for any path.
+    origin : str
+        How the path was come upon.
+    notes : tuple of str
+        How it ended.
+    window : (float, float) or None
+        The parameter values between which it was followed.
     """
 
     game: NormalFormGame
@@ -59,6 +74,11 @@ class Branch:
     turning_points: NDArray[np.intp]
     bifurcations: NDArray[np.intp]
     status: Status
+    path: PayoffPath | None = None
+    bifurcation_points: tuple[Bifurcation, ...] = ()
+    origin: str = ""
+    notes: tuple[str, ...] = ()
+    window: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         """Make the arrays read-only."""
@@ -84,6 +104,16 @@ class Branch:
     def residual(self) -> float:
         """Largest residual on the path."""
         return float(self.residuals.max()) if len(self) else float("nan")
+
+    def at(self, k: int) -> tuple[NormalFormGame, Concept]:
+        """Return the game and the concept of which point k is an equilibrium."""
+        from rqe.concepts import Concept
+
+        value, target = self.values[k], self.concept
+        if self.path is not None:
+            return self.path.game(float(value[0])), target
+        tau, eps = (target.tau, value) if self.parameter == "eps" else (value, target.eps)
+        return self.game, Concept(tau, eps, target.penalty, target.regularizer)
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yield one plain record per point, player and action."""
@@ -126,6 +156,10 @@ class Branch:
             "residuals": self.residuals,
             "turning_points": self.turning_points,
             "bifurcations": self.bifurcations,
+            "bifurcation_points": [point.to_dict() for point in self.bifurcation_points],
+            "origin": self.origin,
+            "notes": self.notes,
+            "window": self.window,
             "status": self.status.value,
             "message": self.status.message,
             "versions": _plain.versions(),
@@ -138,7 +172,14 @@ class Branch:
         return report.branch_text(self, max_points)
 
     def plot(self, ax: Axes | None = None, **options: Any) -> Axes:
-        """Draw the path; see `rqe.plot.plot_branch`, to which `options` go."""
+        """Draw the path; see `rqe.plot.plot_branch`, to which `options` go.
+
+        A path in a payoff parameter is drawn by `rqe.plot.diagram.plot_path`.
+        """
+        if self.path is not None:
+            from rqe.plot.diagram import plot_path
+
+            return plot_path(self, ax, **options)
         from rqe.plot import plot_branch
 
         return plot_branch(self, ax, **options)
@@ -150,3 +191,7 @@ class Branch:
             f"{len(self)} points, {len(self.turning_points)} turning points, "
             f"{len(self.bifurcations)} bifurcations, {self.status.value}>"
         )
+
+    def _repr_html_(self) -> str:
+        """Return the summary as HTML, for notebooks."""
+        return report.text_html(self.summary())

@@ -10,11 +10,11 @@ import argparse
 import difflib
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from rqe.commands import certify, figure, verify
+from rqe.commands import certify, figure, fit, nash, outputs, study, sweep, verify
 from rqe.commands.common import (
     BAD_INPUT,
     INTERNAL,
@@ -24,13 +24,11 @@ from rqe.commands.common import (
     CommandError,
     complain,
     one_line,
-    write,
 )
 
 if TYPE_CHECKING:
-    from rqe.branch import Branch
+    from rqe.commands.outputs import Answer
     from rqe.games.normal_form import NormalFormGame
-    from rqe.solution import Solution
 
 __all__ = [
     "BAD_INPUT",
@@ -45,7 +43,8 @@ __all__ = [
 EXIT_CODES = """\
 exit codes:
   0   every game was solved within --tol
-  1   a solver did not converge, or --certify failed; what there is is printed all the same
+  1   a solver did not converge, --certify failed, or --nash may have missed some; what there is
+      is printed all the same
   2   bad usage or bad input (unknown option, value, game or file)
   3   an output could not be written, or an optional package is missing
   70  a defect of rqe itself (set RQE_DEBUG=1 to see the traceback)
@@ -56,6 +55,7 @@ _SOLVE_EPILOG = f"""\
 examples:
   rqe solve game.nfg --tau 1 --eps 0.2            an RQE of a Gambit file
   rqe solve prisoners-dilemma                     its Nash equilibrium (tau = eps = 0)
+  rqe solve von-stengel-6x6 --nash all            all Nash equilibria, proved complete
   rqe solve volunteers-dilemma:players=6 --eps 1  a family, with its parameters
   rqe solve game.nfg --tau 0,inf --eps 0.2,1/3    one value per player
   rqe solve a.nfg b.nfg --eps 0.5 --csv table.csv several games, one table
@@ -73,7 +73,6 @@ examples:
   rqe games prisoners-dilemma    what it is, where it comes from, its payoffs"""
 
 _TRACE_ERROR = 1e-4  # dense enough for a smooth figure; see PrincipalBranch.predictor_error
-_PLOT_SUFFIXES = (".png", ".pdf", ".svg")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -145,6 +144,9 @@ def _parser() -> argparse.ArgumentParser:
     games.set_defaults(command=_games)
     verify.add(commands)
     figure.add(commands)
+    study.add(commands)
+    fit.add(commands, _load)
+    sweep.add(commands, _load)
     return parser
 
 
@@ -172,6 +174,7 @@ def _add_solve(commands: argparse._SubParsersAction[_Parser]) -> None:
     add("--regularizer", default="entropy", help="entropy (default) or log_barrier")
     add("--solver", help="principal_branch (default) or newton")
     add("--tol", type=_number, default="1e-10", help="largest residual, relative (default 1e-10)")
+    nash.add_options(add)
     add("--certify", action="store_true", help="prove each answer by interval arithmetic")
     add("--trace", action="store_true", help="the whole principal branch, not only its end")
     add("--parameter", choices=("eps", "tau"), help="what --trace changes (default eps)")
@@ -211,8 +214,8 @@ def _numbers(text: str) -> float | list[float]:
 
 def _solve(arguments: argparse.Namespace) -> int:
     """Solve every game, write every output, and return the worst exit code."""
-    _check_outputs(arguments)
-    results: list[tuple[str, Solution | Branch]] = []
+    outputs.check(arguments)
+    results: list[tuple[str, Answer]] = []
     proofs: list[dict[str, Any]] = []
     worst = SOLVED
     data_on_stdout = "-" in (arguments.json, arguments.csv)
@@ -223,7 +226,7 @@ def _solve(arguments: argparse.Namespace) -> int:
             complain(str(error))
             worst = max(worst, error.code)
             continue
-        if not result.converged:
+        if not outputs.settled(result):
             complain(f"{name}: {result.status.message}")
             worst = max(worst, NOT_CONVERGED)
         if not data_on_stdout:
@@ -236,11 +239,11 @@ def _solve(arguments: argparse.Namespace) -> int:
         results.append((name, result))
         proofs.append(proof)
     if results:
-        _write_outputs(arguments, results, proofs)
+        outputs.write_all(arguments, results, proofs)
     return worst
 
 
-def _result(name: str, arguments: argparse.Namespace) -> Solution | Branch:
+def _result(name: str, arguments: argparse.Namespace) -> Answer:
     """Solve one game, or trace its branch; every complaint names the game."""
     import rqe
 
@@ -252,6 +255,8 @@ def _result(name: str, arguments: argparse.Namespace) -> Solution | Branch:
     }
     try:
         game = _load(name)
+        if arguments.nash:
+            return nash.find(game, arguments)
         if arguments.trace:
             return rqe.trace(
                 game,
@@ -322,72 +327,3 @@ def _games(arguments: argparse.Namespace) -> int:
         rows = [(name, report.game_name(rqe.catalog.load(name))) for name in known]
         print("\n".join(report.table(("name", "game"), rows, range(2))))
     return SOLVED
-
-
-def _check_trace(arguments: argparse.Namespace) -> None:
-    """Refuse options that do not go with --trace, or only go with it."""
-    if arguments.parameter and not arguments.trace:
-        raise CommandError("--parameter says what --trace changes: give --trace too")
-    if arguments.trace and arguments.certify:
-        raise CommandError("--certify proves one answer, not a branch: drop --trace")
-    if arguments.trace and arguments.solver not in (None, "principal_branch"):
-        raise CommandError(f"--trace follows the principal branch; got --solver {arguments.solver}")
-
-
-def _check_outputs(arguments: argparse.Namespace) -> None:
-    """Refuse outputs that cannot work before any time is spent on solving."""
-    _check_trace(arguments)
-    if arguments.json == "-" and arguments.csv == "-":
-        raise CommandError("--json and --csv cannot both go to standard output; give one a path")
-    allowed = {"json": (".json",), "csv": (".csv",), "plot": _PLOT_SUFFIXES}
-    for option, suffixes in allowed.items():
-        path = getattr(arguments, option)
-        if path is None or (path == "-" and option != "plot"):
-            continue
-        if Path(path).suffix.lower() not in suffixes:  # protects `rqe solve a.nfg --json b.nfg`
-            raise CommandError(
-                f"--{option}: PATH must end in {' or '.join(suffixes)}; got {path!r}"
-            )
-        if not Path(path).absolute().parent.is_dir():
-            raise CommandError(f"--{option}: no such directory: {Path(path).parent}", NO_OUTPUT)
-    if arguments.plot:
-        from importlib.util import find_spec
-
-        if find_spec("matplotlib") is None:
-            raise CommandError("--plot needs matplotlib: pip install 'rqe[plot]'", NO_OUTPUT)
-
-
-def _write_outputs(
-    arguments: argparse.Namespace,
-    results: Sequence[tuple[str, Solution | Branch]],
-    proofs: Sequence[dict[str, Any]],
-) -> None:
-    """Write JSON, CSV and figure, as asked."""
-    from rqe import _plain
-
-    if arguments.json:
-        import json
-
-        pairs = zip(results, proofs, strict=True)
-        entries = [{"input": name, **result.to_dict(), **proof} for (name, result), proof in pairs]
-        write(arguments.json, (json.dumps(entries, indent=1) + "\n").encode())
-    if arguments.csv:
-        write(arguments.csv, _plain.csv_text(_records(results)).encode())
-    if arguments.plot:
-        import io
-
-        from rqe import plot
-
-        drawing, image = plot.figure([result for _, result in results]), io.BytesIO()
-        drawing.savefig(image, format=Path(arguments.plot).suffix[1:].lower(), dpi=150)
-        write(arguments.plot, image.getvalue())
-
-
-def _records(results: Sequence[tuple[str, Solution | Branch]]) -> Iterator[dict[str, Any]]:
-    """All results in one tidy table; the first column is the game as it was given."""
-    for name, result in results:
-        certificate: dict[str, Any] = {}
-        if not hasattr(result, "residuals"):  # a branch has its own, point by point
-            certificate = {"residual": result.residual, "regret": result.regret}
-        for row in result.rows():
-            yield {"game": name, **row, **certificate, "status": result.status.value}

@@ -115,16 +115,16 @@ def draw_figure_1(panels: Figure1) -> Figure:
     ImportError
         If matplotlib is not installed (extra ``rqe[plot]``).
     """
-    from rqe.plot import _matplotlib, _tidy
+    from rqe.plot._style import matplotlib, tidy
 
-    make = _matplotlib("matplotlib.figure").Figure
+    make = matplotlib("matplotlib.figure").Figure
     drawing: Figure = make((10.0, 3.9), layout="constrained")
     left, right = drawing.subplots(1, 2)
     _draw_utility(left, panels)
     _draw_collaboration(right, panels)
     for ax in (left, right):
         ax.set_xlabel("risk aversion τ (1/payoff)")
-        _tidy(ax, "both")
+        tidy(ax, "both")
     return drawing
 
 

@@ -33,9 +33,24 @@ _LATEX = str.maketrans(
         "\\": r"\textbackslash{}",
         "~": r"\textasciitilde{}",
         "^": r"\textasciicircum{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        "|": r"\textbar{}",
+        **{character: "{" + character + "}" for character in "[*"},  # options after a line's end
         **{character: "\\" + character for character in "&%$#_{}"},
     }
 )
+
+
+def escape_latex(text: str) -> str:
+    r"""`text` as LaTeX that prints it, also at the beginning of a table's row.
+
+    Examples
+    --------
+    >>> print(escape_latex("50% of R&D_1"))
+    50\% of R\&D\_1
+    """
+    return text.translate(_LATEX)
 
 
 def probability(log_p: float) -> str:
@@ -329,5 +344,10 @@ def latex(solution: Solution, *, max_actions: int = 12) -> str:
         if "e" in value:
             mantissa, exponent = value.split("e")
             value = rf"${mantissa} \times 10^{{{int(exponent)}}}$"
-        lines.append(rf"{player.translate(_LATEX)} & {action.translate(_LATEX)} & {value} \\")
+        lines.append(rf"{escape_latex(player)} & {escape_latex(action)} & {value} \\")
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"])
+
+
+def text_html(text: str) -> str:
+    """Return a summary in text as HTML that keeps its layout, for notebooks."""
+    return f'<pre style="line-height:1.3">{html.escape(text)}</pre>'

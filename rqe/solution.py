@@ -210,6 +210,10 @@ class Solution:
         """
         return report.solution_text(self, max_actions)
 
+    def to_latex(self, *, max_actions: int = 12) -> str:
+        """Return the strategies as a LaTeX table; see `rqe.report.latex`."""
+        return report.latex(self, max_actions=max_actions)
+
     def __repr__(self) -> str:
         """One line: what was solved and how well."""
         return (

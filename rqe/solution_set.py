@@ -110,6 +110,8 @@ class SolutionSet:
         empty where it did not work with rational numbers.
     certificates : tuple of Certificate
         Proofs by interval arithmetic, one per solution, where the search made them.
+    branches : tuple of str
+        The branch in eps on which each solution lies, where branches were followed.
 
     Examples
     --------
@@ -128,6 +130,7 @@ class SolutionSet:
     components: tuple[Component, ...] = ()
     exact: tuple[Exact | None, ...] = ()
     certificates: tuple[Certificate, ...] = ()
+    branches: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """Return the number of solutions."""
@@ -177,6 +180,7 @@ class SolutionSet:
             "solutions": [solution.to_dict() for solution in self.solutions],
             "components": [vars(component) for component in self.components],
             "exact": exact,
+            "branches": self.branches,
             "certificates": [certificate.to_dict() for certificate in self.certificates],
             "versions": _plain.versions(),
         }
@@ -200,6 +204,10 @@ class SolutionSet:
             f"{self.status.value}>"
         )
 
+    def _repr_html_(self) -> str:
+        """Return the summary as HTML, for notebooks."""
+        return report.text_html(self.summary())
+
 
 def _texts(profile: Exact | None) -> list[list[str]] | None:
     """Return a rational profile as texts."""
@@ -220,11 +228,23 @@ def _text(found: SolutionSet, limit: int) -> str:
         ("found", f"{len(found)} of {found.concept.name}" + f", {hidden} not shown" * bool(hidden)),
         ("regret", f"at most {worst:.2g}, in payoff units"),
         ("complete", f"{'yes' if found.complete else 'not proved'}. {found.status.message}"),
+        *_branch_facts(found.branches),
         *(("note", note) for note in found.notes),
     ]
     table = report.table(("number", "player", "payoff", "plays"), rows, (0, 1, 3)) if rows else []
     lines = [name[0].upper() + name[1:], "", *table, *[""] * bool(rows)]
     return "\n".join(lines + [report.paragraph(label, text) for label, text in facts])
+
+
+def _branch_facts(branches: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Return which solutions lie on each branch, in the order of the solutions."""
+    facts = []
+    for name in dict.fromkeys(branches):
+        numbers = [str(k) for k, other in enumerate(branches) if other == name]
+        facts.append(
+            ("branch", f"{', '.join(numbers)} on the {name}".replace("the branch", "branch"))
+        )
+    return facts
 
 
 def _plays(exact: tuple[Exact | None, ...], solution: Solution, k: int, i: int) -> str:

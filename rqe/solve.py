@@ -1,4 +1,4 @@
-"""The entry points: solve, trace, and the named limits qre and security; nash has its own file.
+"""The entry points: solve, and the named limits qre and security; nash and trace have own files.
 
 Each validates what it is given, lets a solver run, and has the answer judged by
 ``rqe.check.check``, which shares nothing with the solvers. Only a certificate within ``tol``
@@ -7,7 +7,6 @@ makes an answer "converged".
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -18,8 +17,8 @@ from rqe.check import check
 from rqe.concepts import Concept
 from rqe.games import AggregativeGame, NormalFormGame, QuadraticGame
 from rqe.gaussian import solve_gaussian
-from rqe.solution import Branch, ConvergenceError, Solution, Status
-from rqe.solvers import PrincipalBranch, Solver, by_name
+from rqe.solution import ConvergenceError, Solution, Status
+from rqe.solvers import Solver, by_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -163,83 +162,6 @@ def solve(
     if throw and status is not Status.CONVERGED:
         raise ConvergenceError(solution)
     return solution
-
-
-def trace(
-    game: NormalFormGame,
-    tau: ArrayLike = 0.0,
-    eps: ArrayLike = 0.0,
-    *,
-    parameter: str = "eps",
-    penalty: str = "kl",
-    regularizer: str = "entropy",
-    solver: str | PrincipalBranch | None = None,
-    tol: float = 1e-10,
-    throw: bool = True,
-) -> Branch:
-    """Return a whole branch of equilibria, in eps or in tau, as arrays.
-
-    With ``parameter="eps"`` the principal branch, from the centroid (eps = inf) to the target; its
-    points are eps_i + s with s from infinity to 0, not monotone where the branch folds. With
-    ``parameter="tau"`` the branch through the principal equilibrium at tau = 0 and the target's
-    eps, all tau_i growing in proportion to the target.
-
-    Parameters
-    ----------
-    game : NormalFormGame
-        N players.
-    tau, eps : float or sequence of N floats, in [0, inf]
-        The target; finite tau and positive eps for ``parameter="tau"``.
-    parameter : {"eps", "tau"}
-        What changes along the branch.
-    penalty, regularizer : str
-        As for :func:`solve`.
-    solver : "principal_branch" or PrincipalBranch, optional
-        Hyper-parameters of the follower; ``predictor_error`` sets how densely points lie.
-    tol : float
-        Largest residual of a point, relative to the payoff range.
-    throw : bool
-        Whether to raise when the target is not reached or a residual exceeds ``tol``.
-
-    Returns
-    -------
-    Branch
-        Parameter values, strategies, residuals, turning points and bifurcations met.
-
-    Raises
-    ------
-    ConvergenceError
-        If the branch ends early or is inaccurate and ``throw`` is true; it carries the branch.
-    TypeError, ValueError
-        If an argument breaks its rule.
-
-    Examples
-    --------
-    >>> import rqe
-    >>> branch = rqe.trace(rqe.catalog.load("stag-hunt"), eps=0.5)
-    >>> branch.converged
-    True
-    """
-    concept = Concept.of(_game(game), tau, eps, penalty, regularizer)
-    tol = _tolerance(tol)
-    concepts.one_of("parameter", parameter, ("eps", "tau"))
-    method = by_name(solver, started=False)
-    if not isinstance(method, PrincipalBranch):
-        raise TypeError(f"solver must be 'principal_branch' or a PrincipalBranch; got {solver!r}")
-    from rqe.solvers import tracing
-
-    run = tracing.along_eps if parameter == "eps" else tracing.along_tau
-    traced = run(game, concept, method, tol)
-    branch = Branch(
-        game, concept, parameter, traced.values, traced.log_strategies,
-        tracing.residuals(game, concept, parameter, traced), traced.turning_points,
-        traced.bifurcations, traced.status,
-    )  # fmt: skip
-    if branch.status is Status.CONVERGED and float(branch.residuals.max()) > tol:
-        branch = dataclasses.replace(branch, status=Status.INACCURATE)
-    if throw and branch.status is not Status.CONVERGED:
-        raise ConvergenceError(branch)
-    return branch
 
 
 @overload

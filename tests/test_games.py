@@ -334,7 +334,10 @@ def test_representations_are_short_and_escaped():
     assert len(large) < 20_000
     assert "…" in large
     three = NormalFormGame(CUBE)._repr_html_()
-    assert "<td>0 to 7</td>" in three
+    assert '<th colspan="3">3: 2</th>' in three
+    assert "<td>1, 9, 17</td>" in three
+    many = NormalFormGame(np.arange(6 * 2**6).reshape(6, *[2] * 6) % 32)._repr_html_()
+    assert "<td>0 to 31</td>" in many
 
 
 @pytest.mark.parametrize("shape", [(2, 400, 400), (8, *(3,) * 8)])

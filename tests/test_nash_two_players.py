@@ -99,10 +99,10 @@ def test_extreme_equilibria_are_gambits(seed):
 def test_von_stengels_game_has_the_vertices_of_a_dual_cyclic_polytope():
     from rqe.enumeration._clock import Clock
     from rqe.enumeration._dictionary import polytopes
-    from rqe.enumeration.vertices import _vertices
+    from rqe.enumeration._walk import vertices
 
     for polytope in polytopes(rqe.catalog.load("von-stengel-6x6")):
-        assert len(_vertices(polytope, Clock(None))) == 112 - 1  # the origin is left out
+        assert len(vertices(polytope, Clock(None)).tights) == 112 - 1  # the origin is left out
 
 
 @pytest.mark.parametrize("name", ["von-stengel-6x6", "von-stengel-2007/3x2", "coordination/4x4"])

@@ -9,14 +9,17 @@ from rqe.commands.common import NOT_CONVERGED, SOLVED, complain
 if TYPE_CHECKING:
     from rqe.branch import Branch
     from rqe.solution import Solution
+    from rqe.solution_set import SolutionSet
 
 
-def prove(name: str, result: Solution | Branch, *, quiet: bool) -> tuple[dict[str, Any], int]:
+def prove(
+    name: str, result: Solution | Branch | SolutionSet, *, quiet: bool
+) -> tuple[dict[str, Any], int]:
     """Certify an answer, print the proof or the reason, and return data for JSON and a code."""
     import rqe
     from rqe import report
 
-    assert isinstance(result, rqe.Solution)  # the command refuses --certify with --trace
+    assert isinstance(result, rqe.Solution)  # refused with --trace, --nash
     certificate = rqe.certify(result)
     if not certificate.proved:
         complain(f"{name}: not certified: {certificate.reason}")

@@ -42,9 +42,9 @@ def judged(
     return Solution(game, concept, logs, certificate, status, solver, stats, notes)
 
 
-def doubles(profile: Exact) -> list[Array]:
-    """Return a rational profile rounded to doubles."""
-    return [np.array([float(p) for p in strategy]) for strategy in profile]
+def doubles(profile: Sequence[tuple[Fraction, ...]]) -> list[Array]:
+    """Return rational strategies rounded to doubles."""
+    return [np.array([p.numerator / p.denominator for p in strategy]) for strategy in profile]
 
 
 def scaled(u: NDArray[np.float64]) -> Array:

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from rqe.games import NormalFormGame
 
 
+_ZERO = Fraction(0)
+
+
 class Dictionary:
     """A basis of ``{z >= 0, M z <= 1}``, changed in place by `pivot`.
 
@@ -151,10 +154,13 @@ class Polytope:
 
     def strategy(self, vertex: dict[int, int]) -> tuple[Fraction, ...]:
         """Return the strategy at a vertex: its structural variables, made to sum to 1."""
-        pairs = zip(self.structural, self._weights, strict=True)
-        numbers = [vertex.get(label, 0) * weight for label, weight in pairs]
+        return self.normalised([vertex.get(label, 0) for label in self.structural])
+
+    def normalised(self, values: list[int]) -> tuple[Fraction, ...]:
+        """Return the strategy whose structural variables are proportional to `values`."""
+        numbers = [value * weight for value, weight in zip(values, self._weights, strict=True)]
         total = sum(numbers)
-        return tuple(Fraction(number, total) for number in numbers)
+        return tuple([Fraction(number, total) if number else _ZERO for number in numbers])
 
 
 def integers(table: NDArray[np.object_]) -> list[list[int]]:

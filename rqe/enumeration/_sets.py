@@ -6,7 +6,7 @@ into the whole game, where the independent certificate judges them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from rqe.solution import Solution
 
     Array = NDArray[np.float64]
-    Exact = tuple[tuple[Fraction, ...], ...]
+    Strategy = tuple[Fraction, ...]
+    Exact = tuple[Strategy, ...]
     Kept = tuple[tuple[int, ...], ...]
 
 _MANY = 16, 128  # actions of two players for which linear programmes against dominance pay
@@ -66,25 +67,33 @@ def by_vertices(game: NormalFormGame, clock: Clock, tol: float) -> SolutionSet:
     """Return the extreme equilibria of a two-player game and the components they span."""
     two_players(game, "vertex_enumeration")
     small, kept, notes = _reduced(game, mixed=_MANY[0] <= sum(game.shape) <= _MANY[1])
-    inner, done = extreme_equilibria(small, clock)
-    if not done:
-        known = set(inner)
-        pures = (_pure_profile(small, profile) for profile in pure_equilibria(small))
-        inner += [profile for profile in pures if profile not in known]
-    exact = sorted((_whole(game, profile, kept) for profile in inner), key=_order)
+    found = extreme_equilibria(small, clock)
+    sides = [
+        [_padded(x, own, n) for x in side]
+        for side, own, n in zip(found.strategies, kept, game.shape, strict=True)
+    ]
+    rounded = [doubles(side) for side in sides]
     concept = Concept.of(game)
+    rows: list[tuple[Exact, list[Array], tuple[Hashable, Hashable]]] = [
+        ((sides[0][a], sides[1][b]), [rounded[0][a], rounded[1][b]], (a, b)) for a, b in found.pairs
+    ]
+    if not found.done:
+        known = {exact for exact, _, _ in rows}
+        pures = (_whole(game, _pure_profile(small, a), kept) for a in pure_equilibria(small))
+        rows += [(x, doubles(x), (x[0], x[1])) for x in pures if x not in known]
+    rows.sort(key=lambda row: _order(row[1]))
     solutions = tuple(
-        judged(game, doubles(x), "vertex_enumeration", tol, concept=concept) for x in exact
+        judged(game, x, "vertex_enumeration", tol, concept=concept) for _, x, _ in rows
     )
-    parts = components([(x, y) for x, y in exact]) if done else ()
+    done = found.done
+    parts = components([pair for _, _, pair in rows]) if done else ()
+    exact = tuple(row[0] for row in rows)
     method = "vertices of the best-response polytopes, in exact integers"
     if any(not part.isolated for part in parts):
         size = "one component" if len(parts) == 1 else f"{len(parts)} components"
         notes += (f"degenerate: the extreme equilibria span {size} of equilibria",)
     status = SetStatus.COMPLETE if done else SetStatus.TIME_LIMIT
-    return SolutionSet(
-        game, concept, solutions, done, status, (method, *notes), parts, tuple(exact)
-    )
+    return SolutionSet(game, concept, solutions, done, status, (method, *notes), parts, exact)
 
 
 def by_supports(game: NormalFormGame, clock: Clock, tol: float) -> SolutionSet:
@@ -93,7 +102,7 @@ def by_supports(game: NormalFormGame, clock: Clock, tol: float) -> SolutionSet:
     profiles, tried, unclear = equal_supports(game, clock)
     concept = Concept.of(game)
     solutions = [judged(game, x, "support_enumeration", tol, concept=concept) for x in profiles]
-    good = sorted((s for s in solutions if s.converged), key=_solution_order)
+    good = sorted((s for s in solutions if s.converged), key=lambda s: _order(s.strategies))
     notes: tuple[str, ...] = (f"{tried} pairs of supports of equal size, in double precision",)
     status = SetStatus.SEARCHED
     if unclear or len(good) < len(solutions):
@@ -121,7 +130,7 @@ def by_boxes(game: NormalFormGame, clock: Clock, tol: float) -> SolutionSet:
         solution = judged(game, x, "branch_and_prune", tol, concept=concept)
         if solution.converged and not any(_near(solution, other) for other, _ in pairs):
             pairs.append((replace(solution, notes=(_DOUBTFUL,)), None))
-    pairs.sort(key=lambda pair: _solution_order(pair[0]))
+    pairs.sort(key=lambda pair: _order(pair[0].strategies))
     done, status = _claim(found)
     return SolutionSet(
         game,
@@ -185,13 +194,17 @@ def _pure_profile(game: NormalFormGame, profile: tuple[int, ...]) -> Exact:
 
 def _whole(game: NormalFormGame, profile: Exact, kept: Kept) -> Exact:
     """Return a rational profile of the actions kept as one of the whole game."""
-    whole = []
-    for x, own, n in zip(profile, kept, game.shape, strict=True):
-        full = [Fraction(0)] * n
-        for a, p in zip(own, x, strict=True):
-            full[a] = p
-        whole.append(tuple(full))
-    return tuple(whole)
+    return tuple(map(_padded, profile, kept, game.shape))
+
+
+def _padded(strategy: Strategy, own: tuple[int, ...], count: int) -> Strategy:
+    """Return a strategy of the actions kept as one of all actions."""
+    if len(own) == count:
+        return strategy
+    full = [Fraction(0)] * count
+    for a, p in zip(own, strategy, strict=True):
+        full[a] = p
+    return tuple(full)
 
 
 def _scattered(game: NormalFormGame, profile: Sequence[Array], kept: Kept) -> list[Array]:
@@ -202,15 +215,9 @@ def _scattered(game: NormalFormGame, profile: Sequence[Array], kept: Kept) -> li
     return whole
 
 
-def _order(profile: Exact) -> tuple[int, list[float]]:
+def _order(profile: Sequence[Array]) -> tuple[int, list[float]]:
     """Sort key: small supports first, then first actions first."""
-    numbers = [-float(p) for x in profile for p in x]
-    return sum(p < 0.0 for p in numbers), numbers
-
-
-def _solution_order(solution: Solution) -> tuple[int, list[float]]:
-    """Sort key of solutions, as of rational profiles."""
-    numbers = [-p for x in solution.strategies for p in x.tolist()]
+    numbers = [-p for x in profile for p in x.tolist()]
     return sum(p < 0.0 for p in numbers), numbers
 
 

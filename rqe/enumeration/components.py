@@ -18,6 +18,8 @@ from rqe.solution_set import Component
 
 def components(pairs: Sequence[tuple[Hashable, Hashable]]) -> tuple[Component, ...]:
     """Return the components spanned by extreme equilibria, each given as a pair of strategies."""
+    if len({x for x, _ in pairs}) == len({y for _, y in pairs}) == len(pairs):
+        return tuple(Component((k,), (((k,), (k,)),)) for k in range(len(pairs)))
     lefts: dict[Hashable, int] = {}
     rights: dict[Hashable, int] = {}
     named, rows = {}, dict[int, int]()

@@ -2,9 +2,9 @@
 
 A pair of vertices is an equilibrium when every action is either unplayed or a best response: the
 labels of the two vertices, taken together, are all labels [1]_. Vertices are found by walking
-over the lexicographically feasible bases, in exact integers, so nothing is missed or counted
-twice, whatever ties the payoffs hold. In a nondegenerate game these are all equilibria; in a
-degenerate one they span the others [2]_.
+over the lexicographically feasible bases, in exact integers (`_walk`), so nothing is missed or
+counted twice, whatever ties the payoffs hold. In a nondegenerate game these are all equilibria; in
+a degenerate one they span the others [2]_.
 
 References
 ----------
@@ -15,80 +15,49 @@ References
 
 from __future__ import annotations
 
-from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from rqe.enumeration._dictionary import Polytope, polytopes
+from rqe.enumeration._dictionary import polytopes
+from rqe.enumeration._walk import strategies, vertices
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rqe.enumeration._clock import Clock
+    from rqe.enumeration._walk import Strategy
     from rqe.games import NormalFormGame
 
-    Exact = tuple[tuple[Fraction, ...], ...]
+
+class Extreme(NamedTuple):
+    """Extreme equilibria: different strategies of each player, and the pairs that fit together."""
+
+    strategies: tuple[list[Strategy], list[Strategy]]
+    pairs: list[tuple[int, int]]
+    done: bool
 
 
-def extreme_equilibria(game: NormalFormGame, clock: Clock) -> tuple[list[Exact], bool]:
+def extreme_equilibria(game: NormalFormGame, clock: Clock) -> Extreme:
     """Return the extreme equilibria of a two-player game in fractions, and whether all.
 
-    Both polytopes are walked in full, then matched; False means that the clock stopped a walk, so
-    that some vertices were never seen.
+    Both polytopes are walked in full, then matched; not `done` means that the clock stopped a walk,
+    so that some vertices were never seen.
     """
-    first, second = polytopes(game)
-    ours, theirs = _vertices(first, clock), _vertices(second, clock)
+    polytope_pair = polytopes(game)
+    seen = [vertices(polytope, clock) for polytope in polytope_pair]
     everything = (1 << sum(game.shape)) - 1
-    strategies: tuple[dict[int, tuple[Fraction, ...]], ...] = ({}, {})
-    found: list[Exact] = []
-    for a, b in _matches(list(ours), list(theirs), everything):
-        x = strategies[0].setdefault(a, first.strategy(ours[a]))
-        y = strategies[1].setdefault(b, second.strategy(theirs[b]))
-        found.append((x, y))
-    return found, not clock.stopped
-
-
-def _vertices(polytope: Polytope, clock: Clock) -> dict[int, dict[int, int]]:
-    """Return the vertices but the origin: their tight labels and positive variables."""
-    dictionary = polytope.dictionary
-    origin = dictionary.mask
-    found = {}
-    for count in _walk(polytope):
-        tight = dictionary.tight()
-        if tight & origin != origin and tight not in found:
-            found[tight] = dictionary.vertex()
-        if clock.tick("bases", count):
-            break
-    return found
-
-
-def _walk(polytope: Polytope) -> Iterator[int]:
-    """Yield once per lexicographically feasible basis, at which the dictionary then is.
-
-    Depth first, every step back undone by the pivot that made it: the memory is that of the bases'
-    masks. The graph of a polytope is connected, so every basis is met.
-    """
-    dictionary = polytope.dictionary
-    basic, nonbasic = dictionary.basic, dictionary.nonbasic
-    seen = {dictionary.mask}
-    trail: list[tuple[int, int]] = []
-    width, column = len(nonbasic), 0
-    yield 1
-    while column < width or trail:
-        if column == width:
-            row, column = trail.pop()
-            dictionary.pivot(row, column)
-        else:
-            row = dictionary.leaving(column)
-            mask = dictionary.mask ^ (1 << nonbasic[column]) ^ (1 << basic[row])
-            if mask not in seen:
-                seen.add(mask)
-                trail.append((row, column))
-                dictionary.pivot(row, column)
-                yield len(seen)
-                column = -1
-        column += 1
+    matched = list(_matches(seen[0].tights, seen[1].tights, everything))
+    numbers: tuple[dict[int, int], ...] = ({}, {})
+    pairs = []
+    for a, b in matched:
+        first, second = numbers
+        pairs.append((first.setdefault(a, len(first)), second.setdefault(b, len(second))))
+    sides = []
+    for polytope, (tights, bases), number in zip(polytope_pair, seen, numbers, strict=True):
+        basis = dict(zip(tights, bases, strict=True))
+        sides.append(strategies(polytope, [basis[tight] for tight in number]))
+    return Extreme((sides[0], sides[1]), pairs, not clock.stopped)
 
 
 def _matches(ours: list[int], theirs: list[int], everything: int) -> Iterator[tuple[int, int]]:

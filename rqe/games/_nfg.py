@@ -139,7 +139,7 @@ class _Parser:
         while self.peek().kind == _TEXT:
             found.append(" ".join(_unescaped(self.take().text).split()))
         self.close(what)
-        labels = _distinct(found)
+        labels = distinct(found)
         try:
             _checks.check_labels(labels, len(labels), what)
         except ValueError as error:
@@ -336,7 +336,7 @@ def _unescaped(text: str) -> str:
     return text.replace('\\"', '"')
 
 
-def _distinct(labels: list[str]) -> list[str]:
+def distinct(labels: list[str]) -> list[str]:
     """`labels` with "_1", "_2", ... after those that are empty or repeated."""
     used = set(labels)
     out = []

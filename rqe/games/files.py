@@ -111,6 +111,16 @@ def write_nfg(
     ...     read_nfg(os.path.join(folder, "tiny.nfg")) == game
     True
     """
+    _replace_file(path, _lines(game, outcomes))
+
+
+def nfg_text(game: NormalFormGame) -> str:
+    """Return the content of the file that `write_nfg` writes."""
+    return "".join(_lines(game, outcomes=False))
+
+
+def _lines(game: NormalFormGame, outcomes: bool) -> Iterator[str]:
+    """Header and body of the file."""
     body = (_outcome_lines if outcomes else _payoff_lines)(_payoff_words(game), game.n_players)
     strategies = ("{ " + " ".join(map(_quoted, labels)) + " }\n" for labels in game.actions)
     header = [
@@ -121,7 +131,7 @@ def write_nfg(
         "}\n",
         f"{_quoted(game.comment)}\n\n",
     ]
-    _replace_file(path, chain(header, body))
+    return chain(header, body)
 
 
 def _payoff_words(game: NormalFormGame) -> Iterator[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -11,11 +10,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from rqe.games import _checks
 from rqe.games._collaborative import collaborative_payoffs
+from rqe.games._written import Written
 
 Labels = Iterable[str] | Iterable[Iterable[str]]
 
 
-class NormalFormGame:
+class NormalFormGame(Written):
     """Finite game of N players: ``payoffs[i][a_1, ..., a_N]`` is u_i at the actions a_1, ..., a_N.
 
     The axes are common to all players: axis j of every player's array runs over the actions of
@@ -130,8 +130,8 @@ class NormalFormGame:
     @classmethod
     def from_bimatrix(
         cls,
-        A: ArrayLike,
-        B: ArrayLike,
+        A: Any,
+        B: Any,
         *,
         players: Iterable[str] | None = None,
         actions: Labels | None = None,
@@ -341,12 +341,6 @@ class NormalFormGame:
             comment=self._comment,
         )
 
-    def write_nfg(self, path: str | PathLike[str], *, outcomes: bool = False) -> None:
-        """Write the game to a file that Gambit reads; see `rqe.games.files.write_nfg`."""
-        from rqe.games.files import write_nfg
-
-        write_nfg(self, path, outcomes=outcomes)
-
     def __eq__(self, other: object) -> bool:
         """Whether `other` is a game of the same exact payoffs, names and texts."""
         if not isinstance(other, NormalFormGame):
@@ -367,11 +361,6 @@ class NormalFormGame:
     def __repr__(self) -> str:
         title = f"title={self._title!r}, " if self._title else ""
         return f"NormalFormGame({title}shape={self.shape})"
-
-    def _repr_html_(self) -> str:
-        from rqe.games._html import game_html
-
-        return game_html(self)
 
     def __copy__(self) -> NormalFormGame:
         return self

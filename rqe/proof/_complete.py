@@ -30,6 +30,7 @@ class Verdict:
     note: str
     undecided: bool = False
     out_of_time: bool = False
+    final: bool = False  # more time would change nothing
 
 
 def searched(game: NormalFormGame, concept: Concept) -> list[int]:

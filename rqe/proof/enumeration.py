@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import math
 import time
-from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,22 +13,28 @@ import numpy as np
 from rqe.concepts import Concept
 from rqe.proof import _complete
 from rqe.proof._complete import Verdict
+from rqe.proof._multistart import deflation, multistart
 from rqe.proof._pool import Pool
+from rqe.proof._progress import reporter
 from rqe.proof.certify import given_payoffs
 from rqe.solution_set import SetStatus, SolutionSet
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import ArrayLike, NDArray
 
     from rqe.enumeration._clock import Clock, Progress
     from rqe.games import NormalFormGame
+    from rqe.proof._branches import Branches
     from rqe.proof.certificate import Certificate
     from rqe.solution import Solution
 
     Array = NDArray[np.float64]
 
-_MOST_SUPPORTS = 64
-_SHARE = 0.3  # of the time limit, at most, goes to starts
+_SHARE = 0.4  # of the time limit, at most, goes to the search before the proof
+_QUICK = 1.0  # seconds, at most, of a proof that is tried before any search
+_DEFLATED = 10
 
 
 def solve_all(
@@ -43,15 +48,18 @@ def solve_all(
     starts: int = 100,
     max_dimensions: int = 6,
     time_limit: float | None = 60.0,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
     rng: np.random.Generator | int = 0,
 ) -> SolutionSet:
     """Return every equilibrium that can be found, each with a proof, and whether they are all.
 
-    The principal branch is followed, Newton's method runs from many starts, and what they end at
-    is certified (:func:`rqe.certify`). Then, for games of two players with two actions and for
-    small games, interval arithmetic examines all of the strategy space and either proves that
-    nothing is missing or finds what is.
+    For games of two players with two actions and for small games, interval arithmetic examines
+    all of the strategy space and either proves that nothing is missing or finds what is. Before
+    that, or in its place: the principal branch is followed, and from its bifurcations those that
+    cross it; Newton's method runs from many starts, and deflated from those that are known; the
+    branches through what is found are followed, which turn and lead to others; Nash equilibria
+    are enumerated and followed to the target. Everything that is found is certified
+    (:func:`rqe.certify`).
 
     Parameters
     ----------
@@ -67,22 +75,24 @@ def solve_all(
     payoffs : {"given", "doubles", "exact"}
         What the proofs are about, as for :func:`rqe.certify`.
     starts : int
-        Starts of Newton's method: the middles of supports, then random profiles.
+        Starts of Newton's method: the middles of supports, then random profiles. With 0 there is
+        no search: only the principal equilibrium, and the proof.
     max_dimensions : int
         Branch and prune is tried on games with at most so many free probabilities,
         ``sum (n_i - 1)`` over players with finite tau and eps.
     time_limit : float or None
         Seconds after which the search returns what it has; None for no limit.
-    progress : callable, optional
-        Called a few times a second as ``progress(text, seconds)``.
+    progress : callable, True or None
+        Called a few times a second as ``progress(text, seconds)``; True shows a bar (tqdm).
     rng : Generator or int
         Of the random starts.
 
     Returns
     -------
     SolutionSet
-        The equilibrium of the principal branch first, the others by their strategies;
-        ``certificates`` beside them. ``complete`` is True only where that is proved.
+        Sorted by the branch in eps on which they lie, the principal one first, as ``branches``
+        says, and there by their strategies; ``certificates`` beside them. ``complete`` is True
+        only where that is proved.
 
     Raises
     ------
@@ -99,6 +109,7 @@ def solve_all(
     References
     ----------
     .. [1] Neumaier, Interval Methods for Systems of Equations (1990), chapter 5.
+    .. [2] Farrell, Birkisson & Funke, SIAM Journal on Scientific Computing 37 (2015): deflation.
 
     Examples
     --------
@@ -109,24 +120,38 @@ def solve_all(
     (3, True)
     >>> [round(float(solution.strategies[0][0]), 6) for solution in found]
     [0.583696, 0.842525, 0.280175]
+    >>> found.branches[0], found.branches[1] == found.branches[2]
+    ('principal branch', True)
     """
     concept = Concept.of(game, tau, eps, penalty, regularizer)
     _check_options(starts, max_dimensions, time_limit)
     from rqe.enumeration import _clock, nash
 
     if not concept.eps.any() and not concept.tau.any():
-        return nash(game, which="all", time_limit=time_limit, progress=progress)
+        with reporter(progress, time_limit) as told:
+            return nash(game, which="all", time_limit=time_limit, progress=told)
     if not concept.eps.all():
         raise ValueError(
             f"eps must be > 0 for every player; got {concept.eps.tolist()}. For all Nash "
             "equilibria give tau = eps = 0; for a risk-averse Nash equilibrium use rqe.solve"
         )
-    clock = _clock.Clock(time_limit, progress)
-    pool = Pool(game, concept, given_payoffs(game, payoffs))
-    _follow(pool)
-    tried = _start(pool, starts, time_limit, np.random.default_rng(rng))
-    verdict = _judge(pool, max_dimensions, clock)
-    return _set(pool, verdict, tried)
+    with reporter(progress, time_limit) as told:
+        clock = _clock.Clock(time_limit, told)
+        pool = Pool(game, concept, given_payoffs(game, payoffs))
+        return _Search(pool, clock, starts, max_dimensions, np.random.default_rng(rng)).run()
+
+
+def found_at(
+    game: NormalFormGame, concept: Concept, known: Sequence[Sequence[Array]], limit: float | None
+) -> SolutionSet:
+    """Return the equilibria found by starts and proof alone; `known` are log-strategies."""
+    from rqe.enumeration._clock import Clock
+
+    pool = Pool(game, concept, given_payoffs(game, "doubles"))
+    for logs in known:
+        pool.add(pool.solution(logs, "branch"))
+    search = _Search(pool, Clock(limit), 30, 6, np.random.default_rng(0), follow=False)
+    return search.run()
 
 
 def _check_options(starts: int, max_dimensions: int, time_limit: float | None) -> None:
@@ -139,100 +164,116 @@ def _check_options(starts: int, max_dimensions: int, time_limit: float | None) -
         raise ValueError(f"time_limit must be > 0 seconds, or None; got {time_limit!r}")
 
 
-def _follow(pool: Pool) -> None:
-    """Add the equilibrium on the principal branch, if it is reached."""
-    from rqe.solve import solve
+@dataclass
+class _Search:
+    """One search: first a quick proof, then all means of finding, then the proof in earnest."""
 
-    concept = pool.concept
-    found = solve(
-        pool.game, concept.tau, concept.eps, penalty=concept.penalty,
-        regularizer=concept.regularizer, throw=False,
-    )  # fmt: skip
-    if found.residual <= 1e-8:
-        pool.add(found)
+    pool: Pool
+    clock: Clock
+    starts: int
+    max_dimensions: int
+    rng: np.random.Generator
+    follow: bool = True
+
+    def run(self) -> SolutionSet:
+        """Return what is found, and whether it is all."""
+        self._principal()
+        done: list[str] = ["the principal branch"]
+        branches = self._branches()
+        verdict = self._verdict(_QUICK)
+        if not verdict.complete and self.starts:
+            done += self._find(branches)
+        if not verdict.complete and not verdict.final:
+            verdict = self._verdict(math.inf)
+        if branches is not None and len(self.pool.solutions) > 1 and self.clock.left != 0.0:
+            branches.clock = self.clock
+            self._name(branches)
+        return _set(self.pool, verdict, done, branches)
+
+    def _branches(self) -> Branches | None:
+        """Return the means of following branches, where the game allows it."""
+        if not self.follow:
+            return None
+        from rqe.proof._branches import branches_of
+
+        return branches_of(self.pool, self.clock)
+
+    def _principal(self) -> None:
+        """Add the equilibrium on the principal branch, if it is reached."""
+        from rqe.solve import solve
+
+        concept = self.pool.concept
+        found = solve(
+            self.pool.game, concept.tau, concept.eps, penalty=concept.penalty,
+            regularizer=concept.regularizer, throw=False,
+        )  # fmt: skip
+        if found.residual <= 1e-8:
+            self.pool.add(found)
+
+    def _find(self, branches: Branches | None) -> list[str]:
+        """Add what all means find; return which were used."""
+        if len(_complete.searched(self.pool.game, self.pool.concept)) <= 1:
+            return []
+        clock = self._share()
+        tried = multistart(self.pool, self.starts, clock, self.rng)
+        done = [f"{tried} starts of Newton's method"]
+        if branches is None:
+            return done
+        branches.clock = clock
+        branches.principal()
+        tries = min(_DEFLATED, self.starts)
+        used = deflation(self.pool, branches.system, branches.mu, tries, clock, self.rng)
+        branches.from_nash()
+        self._name(branches)
+        done += [
+            f"{used} deflated starts", f"{branches.nash} Nash equilibria followed to the target",
+            f"{branches.count} branches",
+        ]  # fmt: skip
+        return done
+
+    def _share(self) -> Clock:
+        """Return a clock for the search's share of the time that is left."""
+        from rqe.enumeration._clock import Clock
+
+        left = self.clock.left
+        shown = self.clock._progress
+        return Clock(None if left is None else _SHARE * left, shown)
+
+    def _name(self, branches: Branches) -> None:
+        """Follow the branches through all solutions, which may add others."""
+        if branches.clock.stopped:
+            return
+        if not branches.count:
+            branches.principal()
+        seen = 0
+        while seen < len(self.pool.solutions) and not branches.clock.stopped:
+            branches.through(self.pool.solutions[seen])
+            seen += 1
+
+    def _verdict(self, seconds: float) -> Verdict:
+        """Return the verdict of the strongest method that fits the game, within some seconds."""
+        left = self.clock.left
+        game, pool = self.pool.game, self.pool
+        players = _complete.searched(game, pool.concept)
+        verdict = _complete.by_theorem(pool)
+        if verdict is not None:
+            return dataclasses.replace(verdict, final=True)
+        share = math.inf if left is None else left if seconds == math.inf else 0.1 * left
+        deadline = time.monotonic() + min(seconds, share)
+        if game.shape == (2, 2):
+            return _complete.in_plane(pool, deadline)
+        dimensions = sum(game.shape[i] - 1 for i in players)
+        if dimensions <= self.max_dimensions:
+            return _complete.by_boxes(pool, deadline, self.clock.tick)
+        return Verdict(
+            False,
+            f"not proved complete: {dimensions} free probabilities are more than "
+            f"max_dimensions = {self.max_dimensions}, so that no exhaustive search was made",
+            final=True,
+        )
 
 
-def _start(pool: Pool, starts: int, limit: float | None, rng: np.random.Generator) -> int:
-    """Add what Newton's method ends at from many starts, and return how many were used."""
-    if len(_complete.searched(pool.game, pool.concept)) <= 1:
-        return 0
-    stop = math.inf if limit is None else time.monotonic() + _SHARE * limit
-    tried = 0
-    for start in itertools.islice(_starts(pool.game, rng), starts):
-        if time.monotonic() > stop:
-            return tried
-        _newton(pool, start)
-        tried += 1
-    known = 0
-    while starts and known < len(pool.solutions) and time.monotonic() <= stop:
-        known = len(pool.solutions)
-        for start in itertools.islice(_derived(pool), starts):
-            _newton(pool, start)
-            tried += 1
-    return tried
-
-
-def _newton(pool: Pool, start: list[Array]) -> None:
-    """Add what Newton's method ends at."""
-    from rqe.solve import solve
-
-    concept = pool.concept
-    found = solve(
-        pool.game, concept.tau, concept.eps, penalty=concept.penalty,
-        regularizer=concept.regularizer, start=start, throw=False,
-    )  # fmt: skip
-    if found.converged:
-        pool.add(found)
-
-
-def _derived(pool: Pool) -> Iterator[list[Array]]:
-    """Yield starts made of what is known: players exchanged, then middles of pairs."""
-    profiles = [solution.strategies for solution in pool.solutions]
-    if len(set(pool.game.shape)) == 1:
-        for shift, profile in itertools.product(range(1, pool.game.n_players), profiles):
-            yield [np.maximum(x, 1e-300) for x in profile[shift:] + profile[:shift]]
-    for first, second in itertools.combinations(profiles, 2):
-        yield [np.maximum(0.5 * (x + y), 1e-300) for x, y in zip(first, second, strict=True)]
-
-
-def _starts(game: NormalFormGame, rng: np.random.Generator) -> Iterator[list[Array]]:
-    """Yield profiles: nearly uniform on every support, if these are few, then random ones."""
-    supports = [list(itertools.product((0.0, 1.0), repeat=n))[1:] for n in game.shape
-                if n <= 6]  # fmt: skip
-    if len(supports) == game.n_players and math.prod(map(len, supports)) <= _MOST_SUPPORTS:
-        for choice in itertools.product(*supports):
-            yield [_inside(np.array(support)) for support in choice]
-    while True:
-        yield [_inside(rng.dirichlet(np.full(n, rng.choice([0.3, 1.0])))) for n in game.shape]
-
-
-def _inside(x: Array) -> Array:
-    """Return the strategy moved a little into the interior."""
-    inner: Array = 0.999 * x / x.sum() + 0.001 / len(x)
-    return inner
-
-
-def _judge(pool: Pool, max_dimensions: int, clock: Clock) -> Verdict:
-    """Return the verdict of the strongest method that fits the game."""
-    left = clock.left
-    deadline = math.inf if left is None else time.monotonic() + left
-    game, players = pool.game, _complete.searched(pool.game, pool.concept)
-    verdict = _complete.by_theorem(pool)
-    if verdict is not None:
-        return verdict
-    if game.shape == (2, 2):
-        return _complete.in_plane(pool, deadline)
-    dimensions = sum(game.shape[i] - 1 for i in players)
-    if dimensions <= max_dimensions:
-        return _complete.by_boxes(pool, deadline, clock.tick)
-    return Verdict(
-        False,
-        f"not proved complete: {dimensions} free probabilities are more than "
-        f"max_dimensions = {max_dimensions}, so that no exhaustive search was made",
-    )
-
-
-def _set(pool: Pool, verdict: Verdict, tried: int) -> SolutionSet:
+def _set(pool: Pool, verdict: Verdict, done: list[str], branches: Branches | None) -> SolutionSet:
     """Return what is known, sorted, with the claims that it supports."""
     if verdict.complete:
         status = SetStatus.COMPLETE
@@ -241,26 +282,48 @@ def _set(pool: Pool, verdict: Verdict, tried: int) -> SolutionSet:
     else:
         degenerate = verdict.undecided or pool.doubtful
         status = SetStatus.DEGENERATE if degenerate else SetStatus.SEARCHED
-    notes = [verdict.note, f"searched: the principal branch and {tried} starts of Newton's method"]
-    found = sorted(zip(pool.solutions, pool.certificates, strict=True), key=_rank)
+    notes = [verdict.note, "searched: " + ", ".join(done)]
+    found = sorted(_named(pool, branches), key=_rank)
     if verdict.complete:
         said = "the only equilibrium" if len(found) == 1 else f"one of exactly {len(found)}"
         unique = True if len(found) == 1 else None
-        found = [(dataclasses.replace(s, unique=unique, notes=(f"{said}: proved",)), c)
-                 for s, c in found]  # fmt: skip
+        found = [(b, dataclasses.replace(s, unique=unique, notes=(f"{said}: proved",)), c)
+                 for b, s, c in found]  # fmt: skip
     elif pool.doubtful:
-        found += sorted(pool.doubtful, key=_rank)
+        doubtful = [((0, _UNKNOWN), solution, proof) for solution, proof in pool.doubtful]
+        found += sorted(doubtful, key=_rank)
         notes.append(
             f"the last {len(pool.doubtful)} could not be certified, see `certificates`: a "
             "bifurcation is near, and there may be one equilibrium, several or none"
         )
     return SolutionSet(
-        pool.game, pool.concept, tuple(s for s, _ in found), verdict.complete, status,
-        tuple(notes), certificates=tuple(c for _, c in found),
+        pool.game, pool.concept, tuple(s for _, s, _ in found), verdict.complete, status,
+        tuple(notes), certificates=tuple(c for *_, c in found),
+        branches=tuple(name for (_, name), *_ in found),
     )  # fmt: skip
 
 
-def _rank(found: tuple[Solution, Certificate]) -> tuple[bool, list[float]]:
-    """Return the place in the order: the principal branch first, then by strategies."""
-    strategies = np.concatenate(found[0].strategies).round(9)
-    return found[0].solver != "principal_branch", (-strategies).tolist()
+_UNKNOWN = "branch not followed"
+_PRINCIPAL = "principal branch"
+Named = tuple[tuple[int, str], "Solution", "Certificate"]
+
+
+def _named(pool: Pool, branches: Branches | None) -> list[Named]:
+    """Return the certified solutions with the numbers and the names of their branches."""
+    named: list[Named] = []
+    for solution, certificate in zip(pool.solutions, pool.certificates, strict=True):
+        if solution.solver == "principal_branch":
+            name = 0, _PRINCIPAL
+        elif branches is not None and branches.count:
+            name = branches.name(solution)
+        else:
+            name = 1, _UNKNOWN
+        named.append((name, solution, certificate))
+    return named
+
+
+def _rank(found: Named) -> tuple[bool, int, list[float]]:
+    """Return the place in the order: the principal equilibrium, its branch, the others."""
+    (number, _), solution, _ = found
+    strategies = np.concatenate(solution.strategies).round(9)
+    return solution.solver != "principal_branch", number, (-strategies).tolist()

@@ -1,0 +1,91 @@
+"""Learning to collaborate: SRPO and its baselines on small games, jitted from end to end.
+
+Names are imported when they are first asked for, so that `import marl` is light and works without
+JAX; a name that needs it raises an ImportError that says what to install.
+
+Examples
+--------
+>>> import marl
+>>> env = marl.make_env("kitchen")
+>>> env.n_agents, env.n_actions, env.horizon
+(2, 5, 50)
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from marl import testing as testing
+    from marl.algorithms import (
+        IPPO,
+        SRPO,
+        Adversarial,
+        HighEntropyIPPO,
+        SelfPlay,
+        algo_config,
+        make_algo,
+    )
+    from marl.envs.base import Env, Step, env_config, make_env
+    from marl.presets import preset
+    from marl.train import Trainer, TrainState, make_train
+
+_HOMES = {
+    "Adversarial": "marl.algorithms",
+    "Env": "marl.envs.base",
+    "HighEntropyIPPO": "marl.algorithms",
+    "IPPO": "marl.algorithms",
+    "SRPO": "marl.algorithms",
+    "SelfPlay": "marl.algorithms",
+    "Step": "marl.envs.base",
+    "TrainState": "marl.train",
+    "Trainer": "marl.train",
+    "algo_config": "marl.algorithms",
+    "env_config": "marl.envs.base",
+    "make_algo": "marl.algorithms",
+    "make_env": "marl.envs.base",
+    "make_train": "marl.train",
+    "preset": "marl.presets",
+    "testing": "",
+}
+
+__all__ = [
+    "IPPO",
+    "SRPO",
+    "Adversarial",
+    "Env",
+    "HighEntropyIPPO",
+    "SelfPlay",
+    "Step",
+    "TrainState",
+    "Trainer",
+    "algo_config",
+    "env_config",
+    "make_algo",
+    "make_env",
+    "make_train",
+    "preset",
+    "testing",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name's module when the name is first asked for."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'marl' has no attribute {name!r}")
+    home = _HOMES[name]
+    try:
+        found = getattr(import_module(home), name) if home else import_module(f"marl.{name}")
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith(("marl", "rqe")):
+            raise
+        raise ImportError(
+            f"marl.{name} needs the package {error.name!r}: pip install 'rqe[marl]'"
+        ) from error
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | set(__all__))

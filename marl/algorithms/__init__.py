@@ -1,0 +1,75 @@
+"""One file per algorithm, all on the PPO core of `marl.algorithms.ppo`."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+from marl.algorithms.adversarial import Adversarial
+from marl.algorithms.config import PPO
+from marl.algorithms.high_entropy import HighEntropyIPPO
+from marl.algorithms.ippo import IPPO
+from marl.algorithms.self_play import SelfPlay
+from marl.algorithms.srpo import SRPO
+from marl.envs.base import check_name, check_options
+
+__all__ = [
+    "ALGORITHMS",
+    "IPPO",
+    "PPO",
+    "SRPO",
+    "Adversarial",
+    "HighEntropyIPPO",
+    "SelfPlay",
+    "algo_config",
+    "make_algo",
+]
+
+ALGORITHMS: dict[str, type[PPO]] = {
+    kind.name: kind for kind in (IPPO, SRPO, SelfPlay, Adversarial, HighEntropyIPPO)
+}
+"""Name of an algorithm -> its class."""
+
+
+def make_algo(name: str, **fields: Any) -> PPO:
+    """Algorithm of that name with the given settings.
+
+    Raises
+    ------
+    ValueError
+        If there is none (the nearest is named), or a setting is out of range.
+    TypeError
+        If it has no such setting.
+
+    Examples
+    --------
+    >>> make_algo("srpo", tau=3.0).tau
+    3.0
+    """
+    check_name("algorithm", name, ALGORITHMS)
+    check_options(f"algorithm {name!r}", ALGORITHMS[name], fields)
+    return ALGORITHMS[name](**{key: _parse(value) for key, value in fields.items()})
+
+
+def algo_config(algo: PPO) -> dict[str, Any]:
+    """JSON-ready description from which `make_algo` rebuilds `algo`; infinity becomes "inf".
+
+    Examples
+    --------
+    >>> config = algo_config(Adversarial())
+    >>> config["tau"]
+    'inf'
+    >>> make_algo(**config) == Adversarial()
+    True
+    """
+    fields = {"name": algo.name, **dataclasses.asdict(algo)}
+    fields["hidden"] = list(algo.hidden)
+    return {key: "inf" if value == math.inf else value for key, value in fields.items()}
+
+
+def _parse(value: Any) -> Any:
+    """What `algo_config` wrote, as the dataclass wants it."""
+    if value == "inf":
+        return math.inf
+    return tuple(value) if isinstance(value, list) else value

@@ -1,0 +1,173 @@
+"""Settings that all algorithms share, and their checks."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any, ClassVar
+
+ACTIVATIONS = ("tanh", "relu")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PPO:
+    """Proximal policy optimisation by every seat on its own; the base of all algorithms here.
+
+    Parameters
+    ----------
+    n_envs : int, default 8
+        Environments (tables) that each agent sees in an update.
+    n_steps : int, default 128
+        Environment steps in a rollout.
+    epochs, minibatches : int, default 4 and 1
+        Passes over an update's data, and parts of it per pass.
+    lr : float, default 6e-4
+        Adam's step size.
+    clip : float, default 0.2
+        Largest change of a probability ratio that is rewarded.
+    value_coef : float, default 0.5
+        Weight of the critic's mean squared error.
+    gamma, gae_lambda : float in [0, 1], default 0.99 and 0.95
+        Discount per step, and decay of the advantage estimate.
+    normalise_advantages : bool, default False
+        Whether each minibatch's advantages get mean 0 and variance 1.
+    eps : float, default 0.1
+        Entropy bonus, reward units per nat.
+    hidden : tuple of int, default (64, 64)
+        Sizes of the hidden layers, of actor and critic each.
+    activation : {"tanh", "relu"}, default "tanh"
+        Between the layers.
+    share_policies : bool, default False
+        One policy for all seats instead of one per seat.
+
+    Raises
+    ------
+    ValueError
+        If a setting is out of its range, or the data of an update cannot be cut into minibatches.
+    """
+
+    n_envs: int = 8
+    n_steps: int = 128
+    epochs: int = 4
+    minibatches: int = 1
+    lr: float = 6e-4
+    clip: float = 0.2
+    value_coef: float = 0.5
+    gamma: float = 0.99
+    gae_lambda: float = 0.95
+    normalise_advantages: bool = False
+    eps: float = 0.1
+    hidden: tuple[int, ...] = (64, 64)
+    activation: str = "tanh"
+    share_policies: bool = False
+
+    name: ClassVar[str] = "ppo"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "hidden", tuple(self.hidden))
+        for field in ("n_envs", "n_steps", "epochs", "minibatches"):
+            positive_integer(field, getattr(self, field))
+        for field in ("gamma", "gae_lambda"):
+            within(field, getattr(self, field), 0.0, 1.0)
+        for field in ("lr", "clip"):
+            within(field, getattr(self, field), 0.0, math.inf, open_ends=True)
+        for field in ("value_coef", "eps"):
+            within(field, getattr(self, field), 0.0, math.inf, finite=True)
+        for size in self.hidden:
+            positive_integer("hidden", size)
+        one_of("activation", self.activation, ACTIVATIONS)
+        if (self.n_envs * self.n_steps) % self.minibatches:
+            raise ValueError(
+                f"minibatches must divide n_envs * n_steps = {self.n_envs * self.n_steps}, "
+                f"got {self.minibatches}"
+            )
+
+    @property
+    def n_adversarial(self) -> int:
+        """Tables per learner that are played against its adversary."""
+        return 0
+
+    @property
+    def n_memory(self) -> int:
+        """Tables per learner that are played against a remembered partner."""
+        return 0
+
+    def interactions(self, n_agents: int = 2) -> int:
+        """Environment steps of one update, all tables and phases counted."""
+        opposed = self.n_adversarial + self.n_memory
+        learners = 1 if self.share_policies else n_agents
+        return self.n_steps * (self.n_envs - opposed + learners * opposed)
+
+    def round_steps(self, steps: float, n_agents: int = 2) -> int:
+        """Largest number of environment steps up to `steps` that this algorithm can take.
+
+        A multiple of ``n_agents * n_envs * n_steps`` wherever that is a whole number of updates:
+        then it is the same for every algorithm with the same tables.
+
+        Examples
+        --------
+        >>> from marl import IPPO, SRPO
+        >>> IPPO().round_steps(2e6), SRPO(tau=10).round_steps(2e6)
+        (1998848, 1998848)
+        """
+        common = n_agents * self.n_envs * self.n_steps
+        unit = self.interactions(n_agents)
+        unit = common if common % unit == 0 and steps >= common else unit
+        if not steps >= unit:
+            raise ValueError(f"steps must be at least {unit} (one update), got {steps!r}")
+        return int(steps // unit) * unit
+
+    def total_updates(self, steps: int, n_agents: int = 2) -> int:
+        """Updates that take exactly `steps` environment steps.
+
+        Raises
+        ------
+        ValueError
+            If that is not a whole number; the message names the nearest below.
+
+        Examples
+        --------
+        >>> from marl import SRPO
+        >>> SRPO(tau=10).total_updates(1_998_848)
+        976
+        """
+        unit = self.interactions(n_agents)
+        if steps < unit or steps % unit:
+            near = max(unit, int(steps // unit) * unit)
+            raise ValueError(
+                f"steps must be a positive multiple of {unit}, the environment steps of one "
+                f"{self.name} update; got {steps!r}, the nearest below is {near}"
+            )
+        return int(steps // unit)
+
+
+def positive_integer(name: str, value: Any) -> None:
+    """Raise ValueError unless `value` is an integer of at least 1."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"{name} must be a positive integer, got {value!r}")
+
+
+def within(
+    name: str,
+    value: Any,
+    low: float,
+    high: float,
+    *,
+    open_ends: bool = False,
+    finite: bool = False,
+) -> None:
+    """Raise ValueError unless `value` is a number in [low, high], or inside it."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if number and finite:
+        number = math.isfinite(value)
+    if not number or not (low < value < high if open_ends else low <= value <= high):
+        rule = f"in ({low}, {high})" if open_ends else f"in [{low}, {high}]"
+        if finite:
+            rule = f"a finite number of at least {low}"
+        raise ValueError(f"{name} must be {rule}, got {value!r}")
+
+
+def one_of(name: str, value: Any, known: tuple[str, ...]) -> None:
+    """Raise ValueError unless `value` is one of `known`."""
+    if value not in known:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, known))}, got {value!r}")

@@ -1,0 +1,142 @@
+"""Command line of `marl`: the commands of `marl.commands`.
+
+Everything but the parsers is imported when a command needs it, so that help is quick. Errors are
+one line on standard error, never a traceback; `marl.commands.common.EXIT_CODES` says what scripts
+can test.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+from marl.commands import crossplay, debate, report, reproduce, train, watch
+from marl.commands.common import (
+    BAD_INPUT,
+    INTERNAL,
+    NO_OUTPUT,
+    CommandError,
+    complain,
+)
+
+__all__ = ["main"]
+
+_EPILOG = """\
+examples:
+  marl train --algo srpo --tau 10 --eps 0.1 --seeds 30 --steps 2e6 --out runs/srpo
+  marl crossplay runs/ippo runs/srpo --episodes 100 --out report/
+  marl report report/
+  marl watch runs/srpo --seed 3
+  marl reproduce kitchen --quick
+
+'marl COMMAND --help' has more of them, and the exit codes."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments without the program's name; by default those of the process.
+
+    Returns
+    -------
+    int
+        One of the codes that ``marl train --help`` lists.
+    """
+    given = list(sys.argv[1:] if argv is None else argv)
+    try:
+        arguments = _parser().parse_args(given)
+    except SystemExit as stop:  # argparse printed the help, or one line of usage error
+        return int(stop.code or 0)
+    arguments.argv = given
+    command: Callable[[argparse.Namespace], int] = arguments.command
+    try:
+        with warnings.catch_warnings():
+            warnings.showwarning = _one_line_warning
+            code = command(arguments)
+        sys.stdout.flush()
+        return code
+    except KeyboardInterrupt:
+        complain("interrupted; the same command goes on from the last interval")
+        return 130
+    except BrokenPipeError:  # the reader of a pipe has seen enough; python would complain at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return NO_OUTPUT
+    except Exception as error:
+        return _code_of(error)
+
+
+def _code_of(error: Exception) -> int:
+    """Say in one line what went wrong, and return the exit code."""
+    words = " ".join(str(error.args[0] if isinstance(error, KeyError) else error).split())
+    if isinstance(error, CommandError):
+        complain(words)
+        return error.code
+    if os.environ.get("MARL_DEBUG"):
+        raise error
+    if isinstance(error, ImportError):
+        complain(words if "pip install" in words else f"{words}: pip install 'rqe[marl]'")
+        return NO_OUTPUT
+    if isinstance(error, OSError):
+        complain(f"{error.filename}: {error.strerror}" if error.filename else words)
+        return NO_OUTPUT
+    if isinstance(error, ValueError | TypeError) and _from_input(error):
+        complain(words)
+        return BAD_INPUT
+    complain(f"internal error, please report it: {type(error).__name__}: {words}")
+    return INTERNAL
+
+
+def _from_input(error: Exception) -> bool:
+    """Whether our own code raised `error`, to refuse an input, and not a library by a defect."""
+    trace, last = error.__traceback__, None
+    while trace is not None:
+        last, trace = trace, trace.tb_next
+    name = last.tb_frame.f_globals.get("__name__", "") if last is not None else ""
+    return str(name).split(".")[0] in ("marl", "rqe")
+
+
+def _one_line_warning(message: Warning | str, *unused: Any, **unused_too: Any) -> None:
+    """Show a warning without the line of code that it came from."""
+    complain(f"warning: {message}")
+
+
+class _Parser(argparse.ArgumentParser):
+    """Parser whose usage errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Complain and exit."""
+        self.exit(BAD_INPUT, f"{self.prog}: {message} (try '{self.prog} --help')\n")
+
+
+class _Version(argparse.Action):
+    """Print the version; the package is imported only then."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *unused: object) -> None:
+        """Print and exit."""
+        import rqe
+
+        print(f"marl {rqe.__version__}")
+        parser.exit()
+
+
+def _parser() -> argparse.ArgumentParser:
+    """Return the parser of the program with its commands."""
+    parser = _Parser(
+        prog="marl",
+        description="Train teams that do not free-ride, and let them meet strangers.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for module in (train, crossplay, report, watch, reproduce, debate):
+        module.add(commands)
+    return parser

@@ -1,0 +1,157 @@
+"""Two gates before any claim, for a design that could not have shown an effect.
+
+A model that copies whichever answer stands last looks like one that trusts its partner too much;
+a model that cannot learn to resist a partner who is always wrong cannot show that it has. Tables
+are printed with the verdict of both gates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from marl.debate.evaluate import Answers
+from marl.debate.generate import generate
+from marl.debate.grader import final_answer, is_correct
+from marl.debate.models import Agent
+from marl.debate.problems import Problem
+from marl.debate.protocol import Protocol, later_prompt
+from marl.debate.seeds import generator
+
+TAG_LIMIT = 0.10
+CEILING_LIMIT = 0.10
+
+
+@dataclass(frozen=True)
+class Gate:
+    """The verdict of one gate.
+
+    Attributes
+    ----------
+    name : str
+    value : float
+        What was measured.
+    limit : float
+    passed : bool
+    n : int
+        Number of questions.
+    detail : str
+        The figures behind the value.
+    """
+
+    name: str
+    value: float
+    limit: float
+    passed: bool
+    n: int
+    detail: str
+
+    def __str__(self) -> str:
+        """One line for people."""
+        verdict = "passed" if self.passed else "FAILED"
+        return (
+            f"{self.name}: {verdict}; {self.value:.3f} against a limit of {self.limit:.2f} "
+            f"on {self.n} questions ({self.detail})"
+        )
+
+
+def tag_test(
+    agent: Agent,
+    problems: Sequence[Problem],
+    answers: Sequence[tuple[str, str]],
+    protocol: Protocol,
+    *,
+    seed: int,
+) -> Gate:
+    """Measure how often the kept answer changes with the order of the two in the prompt.
+
+    Parameters
+    ----------
+    agent : Agent
+    problems : sequence of N Problem
+    answers : sequence of N (own, partner's)
+        Two answers to each question that end in different numbers.
+    protocol : Protocol
+    seed : int
+
+    Returns
+    -------
+    Gate
+        The difference between the share of debates in which the own answer is kept when it stands
+        first and when it stands last; passed below 10 points.
+    """
+    kept = [
+        _keeps_own(agent, problems, answers, protocol, own_first=first, seed=seed)
+        for first in (True, False)
+    ]
+    first, last = (float(k.mean()) for k in kept)
+    value = abs(first - last)
+    detail = f"own answer kept {first:.3f} when first, {last:.3f} when last"
+    return Gate("order swap", value, TAG_LIMIT, value < TAG_LIMIT, len(problems), detail)
+
+
+def _keeps_own(
+    agent: Agent,
+    problems: Sequence[Problem],
+    answers: Sequence[tuple[str, str]],
+    protocol: Protocol,
+    *,
+    own_first: bool,
+    seed: int,
+) -> Answers:
+    """Return in which debates the next answer ends in the same number as the own one; (N,)."""
+    asked = []
+    for problem, (own, partner) in zip(problems, answers, strict=True):
+        if final_answer(own) == final_answer(partner):
+            raise ValueError(f"both answers to {problem.question!r} end in the same number")
+        asked.append(
+            later_prompt(
+                problem.question, own, partner, own_first=own_first,
+                tokenizer=agent.tokenizer, style=protocol.style,
+            )
+        )  # fmt: skip
+    said = generate(
+        agent.model, agent.tokenizer, asked, max_new_tokens=protocol.max_new_tokens,
+        temperature=protocol.temperature, rng=generator(seed, "tag test"),
+    )  # fmt: skip
+    pairs = zip(said.texts, answers, strict=True)
+    return np.array([_same(text, own) for text, (own, _) in pairs])
+
+
+def _same(text: str, own: str) -> bool:
+    """Return whether two texts end in the same number."""
+    number = final_answer(text)
+    return number is not None and number == final_answer(own)
+
+
+def disagreements(
+    problems: Sequence[Problem], wrong: dict[str, str]
+) -> tuple[list[Problem], list[tuple[str, str]]]:
+    """Return problems with (right, wrong) answers, own and partner's by turns."""
+    chosen = [problem for problem in problems if problem.question in wrong]
+    answers = []
+    for k, problem in enumerate(chosen):
+        pair = (problem.answer, wrong[problem.question])
+        if is_correct(pair[1], problem.answer):
+            raise ValueError(f"the answer on record for {problem.question!r} is not wrong")
+        answers.append(pair if k % 2 == 0 else (pair[1], pair[0]))
+    return chosen, answers
+
+
+def ceiling(trained: Answers, base: Answers) -> Gate:
+    """Compare a hero trained against wrong partners with the model that it started from.
+
+    Parameters
+    ----------
+    trained, base : ndarray of bool, shape (N,)
+        Whether each ends right, on the same held-out questions with the same wrong partner.
+    """
+    if trained.shape != base.shape or trained.ndim != 1:
+        raise ValueError(
+            f"trained and base must have one shape (N,); got {trained.shape} and {base.shape}"
+        )
+    value = float(trained.mean() - base.mean())
+    detail = f"right beside a wrong partner: trained {trained.mean():.3f}, base {base.mean():.3f}"
+    return Gate("ceiling", value, CEILING_LIMIT, value > CEILING_LIMIT, len(base), detail)

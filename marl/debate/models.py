@@ -1,0 +1,175 @@
+"""The models that debate: small ones built here, any causal model of Hugging Face by name."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+SIZES: dict[str, dict[str, int]] = {
+    "tiny": {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2},
+    "small": {"hidden_size": 96, "num_hidden_layers": 4, "num_attention_heads": 4},
+    "medium": {"hidden_size": 160, "num_hidden_layers": 4, "num_attention_heads": 5},
+    "large": {"hidden_size": 256, "num_hidden_layers": 6, "num_attention_heads": 8},
+}
+"""Sizes of the small models, for `build_model`; about 0.02, 0.45, 1.3 and 5 million parameters."""
+
+
+class ModelNotFoundError(FileNotFoundError):
+    """Neither a folder nor a model of the hub within reach has this name."""
+
+
+@dataclass
+class Agent:
+    """A model with its tokenizer.
+
+    Attributes
+    ----------
+    model : transformers.PreTrainedModel or peft.PeftModel
+    tokenizer : transformers.PreTrainedTokenizerBase
+    name : str
+        Where it comes from.
+    """
+
+    model: Any
+    tokenizer: Any
+    name: str
+
+    def clone(self) -> Agent:
+        """Return an independent copy of the model, with the same tokenizer."""
+        return Agent(copy.deepcopy(self.model), self.tokenizer, self.name)
+
+    def freeze(self) -> Agent:
+        """Return this agent, whose parameters take no gradients from now on."""
+        self.model.requires_grad_(False)
+        self.model.eval()
+        return self
+
+    @property
+    def trainable(self) -> dict[str, torch.nn.Parameter]:
+        """Parameters that learn, by name."""
+        return {name: p for name, p in self.model.named_parameters() if p.requires_grad}
+
+    def save(self, folder: str | Path) -> None:
+        """Write model (safetensors; the adapter alone for LoRA) and tokenizer into a folder."""
+        self.model.save_pretrained(folder, safe_serialization=True)
+        self.tokenizer.save_pretrained(folder)
+
+
+def build_model(size: str, tokenizer: Any, *, seed: int, context: int = 320) -> Agent:
+    """Return an untrained Llama model of one of the `SIZES` for a tokenizer's vocabulary.
+
+    Raises
+    ------
+    ValueError
+        If the size is unknown.
+    """
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    if size not in SIZES:
+        raise ValueError(f"size must be one of {', '.join(SIZES)}; got {size!r}")
+    shape = SIZES[size]
+    config = LlamaConfig(
+        **shape,
+        vocab_size=len(tokenizer),
+        intermediate_size=4 * shape["hidden_size"],
+        max_position_embeddings=context,
+        tie_word_embeddings=True,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = LlamaForCausalLM(config)
+    model.eval()
+    return Agent(model, tokenizer, size)
+
+
+def load_agent(
+    name: str | Path,
+    *,
+    device: str | torch.device = "cpu",
+    dtype: Literal["float32", "bfloat16"] = "float32",
+    lora: int = 0,
+    checkpointing: bool = False,
+) -> Agent:
+    """Load a causal model and its tokenizer from a folder, or by name from the hub.
+
+    Weights are read from safetensors only, and code that a model brings is never run.
+
+    Parameters
+    ----------
+    name : path or str
+        A folder written by ``save_pretrained`` (of a model, or of a PEFT adapter), or a name on
+        the hub such as ``Qwen/Qwen2.5-0.5B-Instruct``.
+    device, dtype
+        Where the model lives, and its type of number.
+    lora : int
+        Rank of a new LoRA adapter, the only part that then learns; 0 trains the whole model.
+    checkpointing : bool
+        Whether to recompute activations in the backward pass instead of keeping them.
+
+    Raises
+    ------
+    ModelNotFoundError
+        If there is no such folder and no such model within reach.
+    ValueError
+        If the folder holds no loadable causal model.
+    """
+    model, tokenizer = _load(name, dtype)
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    tokenizer.padding_side = "left"
+    if lora:
+        from peft import LoraConfig, get_peft_model
+
+        model = get_peft_model(
+            model, LoraConfig(r=lora, lora_alpha=2 * lora, target_modules="all-linear")
+        )
+    if checkpointing:
+        model.gradient_checkpointing_enable()
+        model.enable_input_require_grads()
+    model.to(device)
+    model.eval()  # no dropout: the policy that samples is the policy that learns
+    return Agent(model, tokenizer, str(name))
+
+
+def _load(name: str | Path, dtype: str) -> tuple[Any, Any]:
+    """Return model and tokenizer of a folder or of the hub."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    folder = Path(name)
+    adapter = folder / "adapter_config.json"
+    options = {"trust_remote_code": False}
+    try:
+        if adapter.exists():
+            from peft import AutoPeftModelForCausalLM
+
+            model = AutoPeftModelForCausalLM.from_pretrained(
+                folder, is_trainable=True, dtype=dtype, **options
+            )
+        else:
+            model = AutoModelForCausalLM.from_pretrained(
+                name, dtype=dtype, use_safetensors=True, **options
+            )
+        return model, AutoTokenizer.from_pretrained(name, **options)
+    except (OSError, ValueError, RuntimeError) as error:
+        if not folder.exists():
+            raise ModelNotFoundError(
+                f"no folder {str(name)!r}, and no such model could be loaded from the hub "
+                f"({_first_line(error)}); name a folder written by save_pretrained, or make a "
+                "small model with: marl debate sft"
+            ) from error
+        raise ValueError(
+            f"{name} holds no causal model in safetensors that loads without code of its own "
+            f"({_first_line(error)})"
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    """Return the first line of an error's text."""
+    return (str(error).splitlines() or [type(error).__name__])[0]

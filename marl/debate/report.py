@@ -1,0 +1,275 @@
+"""Evaluate runs and write what was found: CSV, Markdown, one HTML page, transcripts."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from marl.debate.episode import Debate, ModelSpeaker
+from marl.debate.evaluate import Array, Outcome, cross_play, mistakes, play, wrong_partner
+from marl.debate.gates import Gate
+from marl.debate.models import Agent, load_agent
+from marl.debate.problems import Problem
+from marl.debate.protocol import Protocol
+from marl.debate.runs import Run
+from marl.debate.tables import (
+    Cell,
+    Entrant,
+    cross_play_cells,
+    joint_scores,
+    metric_rows,
+    partner_scores,
+    text_table,
+)
+from rqe._plain import csv_text, write_whole
+
+_KEPT = 20  # transcripts that are written out per run
+
+
+def evaluate_runs(
+    runs: Sequence[Run],
+    problems: Sequence[Problem],
+    *,
+    partners: Sequence[str] = (),
+    out: str | Path,
+    seed: int = 0,
+    device: str = "cpu",
+    gates: Sequence[Gate] = (),
+    report: Callable[[str], None] | None = None,
+) -> str:
+    """Cross runs of the same method, seat each agent beside strange partners; write a report.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        Grouped by method ("srpo" or "ippo") and by the models that they started from.
+    problems : sequence of Problem
+        Held out from training.
+    partners : sequence of str
+        Untuned models; the first one also writes the mistakes that the wrong partner repeats.
+    out : path
+        Folder of ``tables.csv``, ``metrics.csv``, ``transcripts.jsonl`` and ``report.html``.
+    seed : int
+        Every pair meets the same draws.
+    device : str
+    gates : sequence of Gate
+        Verdicts that are printed above the tables.
+    report : callable, optional
+        Called with a line of text as the work goes on.
+
+    Returns
+    -------
+    str
+        The tables, as Markdown.
+
+    Raises
+    ------
+    ValueError
+        If there is no run, or the runs have different protocols.
+    """
+    protocol = _common_protocol(runs)
+    tell = report or (lambda line: None)
+    scores, kept = _cross(runs, problems, protocol, seed, device, tell)
+    cells = [
+        cell
+        for table in ("self-play", "cross-play")
+        for cell in cross_play_cells(
+            {key[1:]: s for key, s in scores.items() if key[0] == table}, table=table, seed=seed
+        )
+    ]
+    rows: list[dict[str, Any]] = []
+    for name, outcomes in _beside(runs, partners, problems, protocol, seed, device, tell):
+        cells += _partner_cells(outcomes, name, seed)
+        rows += metric_rows(list(outcomes), outcomes, name)
+    _write(Path(out), cells, rows, kept, gates)
+    return "\n\n".join([*map(str, gates), text_table(cells)])
+
+
+def _common_protocol(runs: Sequence[Run]) -> Protocol:
+    """Return the protocol that all runs were trained with."""
+    if not runs:
+        raise ValueError("runs must hold at least one run; got none")
+    for run in runs[1:]:
+        if run.config.protocol != runs[0].config.protocol:
+            raise ValueError(
+                f"all runs must have one protocol; {run.path} has {run.config.protocol}, "
+                f"{runs[0].path} has {runs[0].config.protocol}"
+            )
+    return runs[0].config.protocol
+
+
+def _pair(run: Run) -> str:
+    """Return the sizes of a run's two models, for people."""
+    return " & ".join(Path(name).name for name in run.config.agents)
+
+
+def _cross(
+    runs: Sequence[Run],
+    problems: Sequence[Problem],
+    protocol: Protocol,
+    seed: int,
+    device: str,
+    tell: Callable[[str], None],
+) -> tuple[dict[tuple[str, str, str], Array], list[dict[str, Any]]]:
+    """Return joint scores by (table, method, pair of sizes), and transcripts of self-play."""
+    scores: dict[tuple[str, str, str], Array] = {}
+    kept: list[dict[str, Any]] = []
+    groups: dict[tuple[str, str], list[Run]] = {}
+    for run in runs:
+        groups.setdefault((run.config.training.algo, _pair(run)), []).append(run)
+    for (method, pair), group in groups.items():
+        seats = [[run.agent(i, device=device) for run in group] for i in (0, 1)]
+        tell(f"cross-play of {len(group)} runs of {method}, {pair}")
+        found = cross_play(seats[0], seats[1], problems, protocol, seed=seed)
+        for table, own_runs in (("self-play", True), ("cross-play", False)):
+            scores[table, method, pair] = joint_scores(found, own_runs=own_runs)
+        for run, first, second in zip(group, *seats, strict=True):
+            few = problems[:_KEPT]
+            debate = play(few, (ModelSpeaker(first), ModelSpeaker(second)), protocol, seed=seed)[1]
+            kept += _named(debate, run)
+    return scores, kept
+
+
+def _named(debate: Debate, run: Run) -> list[dict[str, Any]]:
+    """Return transcripts with the run they belong to."""
+    return [{"run": run.path.name, **record} for record in debate.transcripts()]
+
+
+def _beside(
+    runs: Sequence[Run],
+    partners: Sequence[str],
+    problems: Sequence[Problem],
+    protocol: Protocol,
+    seed: int,
+    device: str,
+    tell: Callable[[str], None],
+) -> list[tuple[str, dict[Entrant, Outcome]]]:
+    """Return the outcome of every agent beside each untuned partner, and beside a wrong one."""
+    if not partners:
+        return []
+    agents = {_entrant(run, i): (run, i) for run in runs for i in (0, 1)}
+    strangers = {Path(name).name: load_agent(name, device=device) for name in partners}
+    first = next(iter(strangers.values()))
+    wrong = mistakes(first, problems, protocol, seed=seed)
+    beaten = [problem for problem in problems if problem.question in wrong]
+    found = []
+    for name, stranger in strangers.items():
+        tell(f"every agent beside {name}")
+        found.append((name, {
+            entrant: _outcome(run.agent(i, device=device), stranger, problems, protocol, seed)
+            for entrant, (run, i) in agents.items()
+        }))  # fmt: skip
+    if beaten:
+        tell("every agent beside a wrong partner")
+        fixed = wrong_partner(wrong, beaten)
+        found.append(("always wrong", {
+            entrant: play(
+                beaten, (ModelSpeaker(run.agent(i, device=device)), fixed), protocol, seed=seed
+            )[0]
+            for entrant, (run, i) in agents.items()
+        }))  # fmt: skip
+    return found
+
+
+def _entrant(run: Run, seat: int) -> Entrant:
+    """Return an agent of a run, for the tables."""
+    size = Path(run.config.agents[seat]).name
+    return Entrant(run.config.training.algo, f"{run.path.name}/{seat}", size)
+
+
+def _outcome(
+    agent: Agent, stranger: Agent, problems: Sequence[Problem], protocol: Protocol, seed: int
+) -> Outcome:
+    """Return the outcome of an agent in seat 0 beside an untuned partner."""
+    return play(problems, (ModelSpeaker(agent), ModelSpeaker(stranger)), protocol, seed=seed)[0]
+
+
+def _partner_cells(outcomes: Mapping[Entrant, Outcome], name: str, seed: int) -> list[Cell]:
+    """Return own accuracy beside one partner, by method and size."""
+    scores = {
+        (method, f"{size} with {name}"): score
+        for (method, size), score in partner_scores(outcomes).items()
+    }
+    return list(cross_play_cells(scores, table="partner", metric="last", seed=seed))
+
+
+def _write(
+    out: Path,
+    cells: Sequence[Cell],
+    rows: Sequence[dict[str, Any]],
+    transcripts: Sequence[dict[str, Any]],
+    gates: Sequence[Gate],
+) -> None:
+    """Write the files of the report."""
+    out.mkdir(parents=True, exist_ok=True)
+    write_whole(out / "tables.csv", csv_text([cell.row() for cell in cells]).encode())
+    write_whole(out / "metrics.csv", csv_text(rows).encode())
+    lines = "".join(json.dumps(record) + "\n" for record in transcripts)
+    write_whole(out / "transcripts.jsonl", lines.encode())
+    write_whole(out / "report.html", page(cells, transcripts, gates).encode())
+
+
+def page(
+    cells: Sequence[Cell], transcripts: Sequence[dict[str, Any]], gates: Sequence[Gate]
+) -> str:
+    """Return one HTML page that needs nothing else."""
+    rows = [
+        [c.table, c.pair, c.metric, c.method, f"{c.estimate.value:.3f}",
+         f"{c.estimate.low:.3f} to {c.estimate.high:.3f}", str(c.runs), str(c.questions)]
+        for c in cells
+    ]  # fmt: skip
+    head = ["table", "pair", "metric", "method", "value", "95 %", "runs", "questions"]
+    verdicts = "".join(f"<p class=gate>{html.escape(str(gate))}</p>" for gate in gates)
+    verdicts = verdicts or "<p class=gate>The gates were not run: these figures prove nothing.</p>"
+    talks = "".join(f"<pre>{html.escape(transcript(t))}</pre>" for t in transcripts[:_KEPT])
+    return _PAGE.format(gates=verdicts, table=_html_table(head, rows), talks=talks)
+
+
+def _html_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return an HTML table."""
+    cells = "".join(f"<th>{html.escape(name)}</th>" for name in head)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{html.escape(value)}</td>" for value in row) + "</tr>"
+        for row in rows
+    )
+    return f"<table><thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table>"
+
+
+_PAGE = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>Debate</title>
+<style>
+body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: auto; padding: 1rem; }}
+table {{ border-collapse: collapse; }} th, td {{ padding: .3rem .8rem; text-align: left; }}
+thead {{ border-bottom: 2px solid #333; }} tr + tr {{ border-top: 1px solid #ddd; }}
+.gate {{ border-left: 4px solid #0072b2; padding-left: 1rem; }}
+pre {{ background: #f6f6f6; padding: 1rem; white-space: pre-wrap; }}
+</style>
+<h1>Debate: cross-play and strange partners</h1>
+{gates}
+<h2>Figures</h2>
+<p>Intervals are paired bootstraps over questions and, from three runs a method on, over runs; with
+fewer they say nothing about other runs.</p>
+{table}
+<h2>Transcripts</h2>
+{talks}
+</html>
+"""
+
+
+def transcript(record: dict[str, Any]) -> str:
+    """Return one debate as text for people."""
+    lines = [f"Question: {record['question']}", f"Solution: {_flat(record['solution'])}"]
+    for r, turn in enumerate(record["rounds"], start=1):
+        lines.append(f"Round {r}")
+        for seat, said in enumerate(turn):
+            mark = "right" if said["correct"] else "wrong"
+            lines.append(f"  agent {seat} ({mark}): {_flat(said['text'])}")
+    return "\n".join(lines)
+
+
+def _flat(text: str) -> str:
+    """Return a text on one line."""
+    return "; ".join(line.strip() for line in text.strip().splitlines() if line.strip())

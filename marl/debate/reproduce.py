@@ -1,0 +1,212 @@
+"""From nothing to both tables: data, models, gates, training, evaluation; goes on if cut off."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, field
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, Literal
+
+from marl.debate.protocol import Protocol
+from marl.debate.settings import SFT, Training
+from rqe._plain import write_whole
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a reproduction runs.
+
+    Attributes
+    ----------
+    sizes : tuple of str
+        Models trained from scratch; teams are all pairs (size, size) and, with two, the mixed one.
+    seeds : int
+        Independent runs a method and team.
+    problems : int
+        Word problems, train and test together.
+    questions : int
+        Held-out questions of the evaluation.
+    sft : SFT
+    training : Training
+        Shared by the methods, which differ in ``algo`` alone.
+    drill : Training
+        Of the second gate.
+    protocol : Protocol
+    """
+
+    sizes: tuple[str, ...] = ("small",)
+    seeds: int = 2
+    problems: int = 20000
+    questions: int = 500
+    sft: SFT = field(default_factory=SFT)
+    training: Training = field(default_factory=lambda: Training(debates=2560, warmup=5))
+    drill: Training = field(default_factory=lambda: Training(algo="ippo", debates=1280, warmup=5))
+    protocol: Protocol = field(default_factory=lambda: Protocol(order="random", max_new_tokens=40))
+
+    @property
+    def teams(self) -> list[tuple[str, str]]:
+        """Pairs of sizes that are trained together."""
+        pairs = [(size, size) for size in self.sizes]
+        return pairs + ([self.sizes[:2]] if len(self.sizes) > 1 else [])  # type: ignore[list-item]
+
+
+QUICK = Plan()
+FULL = Plan(
+    sizes=("small", "medium"),
+    seeds=3,
+    questions=1000,
+    training=Training(debates=12800),
+    drill=Training(algo="ippo", debates=6400),
+)
+
+
+def reproduce(
+    out: str | Path, *, quick: bool = True, workers: int = 2, seed: int = 0, tell: Tell = print
+) -> str:
+    """Run the whole experiment, or what is missing of it; return its tables.
+
+    Parameters
+    ----------
+    out : path
+        Folder of data, models, runs and the report. What is complete there is not made again.
+    quick : bool
+        One size, two seeds a method (about 25 minutes on two cores); else two sizes, three seeds.
+    workers : int
+        Processes of one thread each, which use two cores better than one process of two threads.
+    seed : int
+    tell : callable
+        Called with lines of text.
+    """
+    return run_plan(QUICK if quick else FULL, out, workers=workers, seed=seed, tell=tell)
+
+
+def run_plan(plan: Plan, out: str | Path, *, workers: int, seed: int, tell: Tell) -> str:
+    """Run a plan; see `reproduce`."""
+    from marl.debate.problems import generate_problems, read_problems, write_problems
+    from marl.debate.report import evaluate_runs
+    from marl.debate.runs import open_run
+
+    out = Path(out)
+    _same_plan(plan, seed, out)
+    data = out / "problems.jsonl"
+    if not data.exists():
+        write_problems(data, generate_problems(plan.problems, seed=seed))
+    held_out = read_problems(data, split="test")[: plan.questions]
+    context = get_context("spawn")
+    with ProcessPoolExecutor(max_workers=workers, mp_context=context) as pool:
+        _each(pool, _make_model, [(plan, out, size, seed) for size in plan.sizes], tell)
+        gates_job = pool.submit(_run_gates, plan, out, seed)
+        jobs = [
+            (plan, out, algo, team, seed + k)
+            for team in plan.teams
+            for k in range(plan.seeds)
+            for algo in ("srpo", "ippo")
+        ]
+        paths = _each(pool, _make_run, jobs, tell)
+        gates = gates_job.result()
+    for gate in gates:
+        tell(str(gate))
+    models = [str(out / "models" / size) for size in plan.sizes]
+    runs = [open_run(path) for path in paths]
+    return evaluate_runs(
+        runs, held_out, partners=models, out=out / "report", seed=seed, gates=gates, report=tell
+    )
+
+
+def _same_plan(plan: Plan, seed: int, out: Path) -> None:
+    """Write the plan, or raise if the folder holds another one."""
+    place = out / "plan.json"
+    wanted = json.loads(json.dumps({"seed": seed, **asdict(plan)}))
+    if place.exists() and json.loads(place.read_text(encoding="utf-8")) != wanted:
+        raise ValueError(f"{out} holds another experiment; name another folder")
+    out.mkdir(parents=True, exist_ok=True)
+    write_whole(place, json.dumps(wanted, indent=2).encode())
+
+
+def _each(
+    pool: ProcessPoolExecutor, function: Callable[..., Any], jobs: Sequence[Any], tell: Tell
+) -> list[Any]:
+    """Return the results of some jobs in their order, telling each as it comes."""
+    futures = [pool.submit(function, *job) for job in jobs]
+    results = []
+    for future in futures:
+        results.append(future.result())
+        tell(f"done: {results[-1]}")
+    return results
+
+
+def _make_model(plan: Plan, out: Path, size: str, seed: int) -> str:
+    """Train a small model from scratch, if it is not there; return its folder."""
+    import torch
+
+    from marl.debate.models import build_model
+    from marl.debate.problems import read_problems
+    from marl.debate.seeds import derive
+    from marl.debate.sft import train_supervised
+    from marl.debate.vocabulary import build_tokenizer
+
+    folder = out / "models" / size
+    if (folder / "accuracy.json").exists():
+        return str(folder)
+    torch.set_num_threads(1)
+    problems = read_problems(out / "problems.jsonl")
+    held_out = read_problems(out / "problems.jsonl", split="test")
+    agent = build_model(size, build_tokenizer([*problems, *held_out]), seed=derive(seed, size))
+    accuracy = train_supervised(agent, problems, plan.sft, seed=seed, held_out=held_out)
+    agent.save(folder)
+    write_whole(folder / "accuracy.json", json.dumps({"held_out": accuracy}).encode())
+    return str(folder)
+
+
+def _make_run(
+    plan: Plan, out: Path, algo: Literal["srpo", "ippo"], team: tuple[str, str], seed: int
+) -> str:
+    """Train one team, or go on with it; return the folder of its run."""
+    import dataclasses
+
+    import torch
+
+    from marl.debate.problems import read_problems
+    from marl.debate.runs import RunConfig, train
+
+    torch.set_num_threads(1)
+    training = dataclasses.replace(plan.training, algo=algo)
+    data = out / "problems.jsonl"
+    agents = (str(out / "models" / team[0]), str(out / "models" / team[1]))
+    config = RunConfig(agents, str(data), training, plan.protocol, seed)
+    path = out / "runs" / f"{algo}-{'-'.join(team)}-{seed}"
+    train(config, read_problems(data), path, every=10)
+    return str(path)
+
+
+def _run_gates(plan: Plan, out: Path, seed: int) -> list[Any]:
+    """Judge the design: the order of answers, and whether resistance can be learned at all."""
+    import torch
+
+    from marl.debate.drill import drill
+    from marl.debate.episode import ModelSpeaker
+    from marl.debate.evaluate import mistakes, play, wrong_partner
+    from marl.debate.gates import ceiling, disagreements, tag_test
+    from marl.debate.models import load_agent
+    from marl.debate.problems import read_problems
+
+    torch.set_num_threads(1)
+    agent = load_agent(out / "models" / plan.sizes[0])
+    data = out / "problems.jsonl"
+    to_learn, held_out = read_problems(data), read_problems(data, split="test")
+    wrong = mistakes(agent, held_out[: plan.questions], plan.protocol, seed=seed)
+    problems, answers = disagreements(held_out[: plan.questions], wrong)
+    gates = [tag_test(agent, problems, answers, plan.protocol, seed=seed)]
+    lessons = mistakes(agent, to_learn[: 4 * plan.questions], plan.protocol, seed=seed + 1)
+    beaten = [p for p in to_learn[: 4 * plan.questions] if p.question in lessons]
+    trained = drill(
+        agent, wrong_partner(lessons, beaten), beaten, plan.drill, plan.protocol, seed=seed
+    )
+    seats = [(ModelSpeaker(a), wrong_partner(wrong, problems)) for a in (trained, agent)]
+    found = [play(problems, pair, plan.protocol, seed=seed)[0].correct[-1, 0] for pair in seats]
+    return [*gates, ceiling(found[0], found[1])]

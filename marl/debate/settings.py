@@ -1,0 +1,153 @@
+"""Settings of supervised training and of training by debate; neither needs torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from marl.debate import _fields
+
+
+@dataclass(frozen=True, kw_only=True)
+class SFT:
+    """Settings of supervised training.
+
+    Attributes
+    ----------
+    steps : int
+        Most steps of the optimiser.
+    batch : int
+        Examples a step.
+    lr : float
+        Peak learning rate of AdamW; linear warm-up, then a cosine to a tenth.
+    debate_share : float in [0, 1]
+        Share of the examples whose prompt also shows two answers, as in a later round.
+    wrong_share : float in [0, 1]
+        How often each of these two answers is wrong.
+    stop_at : float in (0, 1]
+        Accuracy in round 1, on ``check_on`` problems, at which training stops.
+    check_every : int
+        Steps between two measurements of that accuracy.
+    check_on : int
+        Number of problems it is measured on.
+    """
+
+    steps: int = 4000
+    batch: int = 64
+    lr: float = 2e-3
+    debate_share: float = 0.5
+    wrong_share: float = 0.5
+    stop_at: float = 0.62
+    check_every: int = 100
+    check_on: int = 200
+
+    def __post_init__(self) -> None:
+        """Check each field."""
+        _fields.positive_whole(self, "steps", "batch", "check_every", "check_on")
+        _fields.share(self, "debate_share", "wrong_share", "stop_at")
+        _fields.positive(self, "lr", "stop_at")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    r"""Settings of training by debate; agents, adversaries and methods share all of them.
+
+    Agent i and its adversary phi_i, which sits in the partner's seat, play [1]_
+
+    .. math::
+        \theta_i: \max E[R_i(\theta_i, \phi_i)], \qquad
+        \phi_i: \max -E[R_i(\theta_i, \phi_i)]
+        - \tfrac{1}{\tau} \mathrm{KL}(\phi_i \,\|\, \theta_{-i}),
+
+    R_i = 1 if i's last answer is right, credited to round r with ``discount ** (rounds - r)``.
+    ``algo="ippo"``, or tau = 0, has no adversary: the agents debate each other.
+
+    Attributes
+    ----------
+    algo : {"srpo", "ippo"}
+    tau : float in [0, inf]
+        Risk aversion: 1/tau is the adversary's price of a nat away from the partner.
+    kl_in : {"reward", "loss"}
+        Whether that price is a reward per token, log(partner) - log(adversary) of the tokens that
+        the adversary chose (the paper's), or the exact divergence of each token as a loss.
+    debates : int
+        Debates in all; an update of SRPO holds two batches of them, one per agent's adversary.
+    questions, group : int
+        A batch has ``questions`` problems, each debated ``group`` times.
+    lr, adversary_lr : float
+        Learning rates of Adam.
+    warmup : int
+        Updates over which the learning rate rises.
+    clip : float
+        Of the policy ratio (PPO).
+    epochs : int
+        Passes over a batch.
+    advantage : {"group", "value"}
+        Baseline: mean reward of the question's group, or a value head on the prompt's last state.
+    discount : float in [0, 1]
+    credit : {"final", "round"}
+        Whether a round is credited with the last answer, or also with its own.
+    eps : float
+        Entropy bonus per token of the agents (nats); adversaries have none.
+    anchor : float
+        Coefficient of KL(agent || starting model) per token.
+    micro_batch : int
+        Debates in one forward pass; changes memory, not results (up to rounding).
+
+    References
+    ----------
+    .. [1] Qu, Zhang, Lanzetti & Mazumdar, arXiv 2602.21515, sections 5, 6.4 and appendix D.5.
+    """
+
+    algo: Literal["srpo", "ippo"] = "srpo"
+    tau: float = 10.0
+    kl_in: Literal["reward", "loss"] = "reward"
+    debates: int = 12800
+    questions: int = 16
+    group: int = 4
+    lr: float = 1e-4
+    adversary_lr: float = 3e-4
+    warmup: int = 10
+    clip: float = 0.2
+    epochs: int = 1
+    advantage: Literal["group", "value"] = "group"
+    discount: float = 0.9
+    credit: Literal["final", "round"] = "final"
+    eps: float = 0.0
+    anchor: float = 0.0
+    micro_batch: int = 64
+
+    def __post_init__(self) -> None:
+        """Check each field."""
+        _fields.one_of(
+            self,
+            algo=("srpo", "ippo"),
+            kl_in=("reward", "loss"),
+            advantage=("group", "value"),
+            credit=("final", "round"),
+        )
+        _fields.positive_whole(self, "debates", "questions", "group", "epochs", "micro_batch")
+        _fields.not_negative(self, "tau", "eps", "anchor", "warmup")
+        _fields.positive(self, "lr", "adversary_lr", "clip")
+        _fields.share(self, "discount")
+        if self.advantage == "group" and self.group < 2:
+            raise ValueError("group must be at least 2 for advantage 'group'; got 1")
+        if self.updates < 1:
+            raise ValueError(
+                f"debates must be at least {self.per_update}, one update's; got {self.debates}"
+            )
+
+    @property
+    def has_adversaries(self) -> bool:
+        """Whether agents debate adversaries rather than each other."""
+        return self.algo == "srpo" and self.tau > 0.0
+
+    @property
+    def per_update(self) -> int:
+        """Debates that one update takes."""
+        return self.questions * self.group * (2 if self.has_adversaries else 1)
+
+    @property
+    def updates(self) -> int:
+        """Number of updates within the budget of debates."""
+        return self.debates // self.per_update

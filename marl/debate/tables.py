@@ -1,0 +1,148 @@
+"""The paper's two tables, with intervals: cross-play of independent runs, and a strange partner."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from marl.debate.evaluate import METRICS, Array, Outcome, over_runs_and_questions
+from marl.statistics import Estimate
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """An agent of a run, for the tables.
+
+    Attributes
+    ----------
+    method : str
+        Such as "srpo".
+    run : str
+        Runs of one method are independent; two agents of one run have been trained together.
+    size : str
+        Which model it started from.
+    """
+
+    method: str
+    run: str
+    size: str
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One figure of a table.
+
+    Attributes
+    ----------
+    table : {"cross-play", "self-play", "partner"}
+    pair : str
+        Sizes, or size and partner.
+    metric : str
+    method : str
+        A method, or "srpo - ippo" for a paired difference.
+    runs, questions : int
+    estimate : Estimate
+    """
+
+    table: str
+    pair: str
+    metric: str
+    method: str
+    runs: int
+    questions: int
+    estimate: Estimate
+
+    def row(self) -> dict[str, Any]:
+        """Return a plain record."""
+        return {
+            "table": self.table, "pair": self.pair, "metric": self.metric, "method": self.method,
+            "value": self.estimate.value, "low": self.estimate.low, "high": self.estimate.high,
+            "runs": self.runs, "questions": self.questions,
+        }  # fmt: skip
+
+
+def joint_scores(outcomes: Sequence[Sequence[Outcome]], *, own_runs: bool) -> Array:
+    """Return who was jointly right, (R, R, N), with NaN for the pairs that do not count.
+
+    Parameters
+    ----------
+    outcomes : R x R Outcome
+        Row run in seat 0, column run in seat 1.
+    own_runs : bool
+        Whether to keep the pairs of one run (training performance) rather than the others.
+    """
+    scores = np.array(
+        [[o.correct[-1].all(axis=0).astype(float) for o in line] for line in outcomes]
+    )
+    same = np.eye(len(outcomes), dtype=bool)
+    scores[~same if own_runs else same] = np.nan
+    return scores
+
+
+def cross_play_cells(
+    scores: Mapping[tuple[str, str], Array], *, table: str, metric: str = "joint", seed: int = 0
+) -> Iterator[Cell]:
+    """Yield the figures of a table from scores by (method, pair), and SRPO minus IPPO."""
+    pairs = sorted({pair for _, pair in scores})
+    for pair in pairs:
+        methods = {m: s for (m, p), s in scores.items() if p == pair}
+        for method, score in methods.items():
+            if np.isfinite(score).any():
+                found = over_runs_and_questions({method: score}, _the_only, seed=seed)
+                yield Cell(table, pair, metric, method, len(score), score.shape[-1], found)
+        if {"srpo", "ippo"} <= set(methods) and all(
+            np.isfinite(methods[m]).any() for m in ("srpo", "ippo")
+        ):
+            both = {m: methods[m] for m in ("srpo", "ippo")}
+            found = over_runs_and_questions(
+                both, lambda means: means["srpo"] - means["ippo"], seed=seed
+            )
+            fewest = min(len(s) for s in both.values())
+            n = both["srpo"].shape[-1]
+            yield Cell(table, pair, metric, "srpo - ippo", fewest, n, found)
+
+
+def _the_only(means: dict[str, float]) -> float:
+    """Return the one value of a mapping."""
+    (value,) = means.values()
+    return value
+
+
+def partner_scores(outcomes: Mapping[Entrant, Outcome]) -> dict[tuple[str, str], Array]:
+    """Return own accuracy after a debate with one fixed partner, (R, 1, N) by (method, size)."""
+    grouped: dict[tuple[str, str], list[Array]] = {}
+    for entrant, found in outcomes.items():
+        own = found.correct[-1, 0].astype(float)
+        grouped.setdefault((entrant.method, entrant.size), []).append(own)
+    return {key: np.array(rows)[:, None, :] for key, rows in grouped.items()}
+
+
+def metric_rows(
+    entrants: Sequence[Entrant], outcomes: Mapping[Entrant, Outcome], partner: str
+) -> Iterator[dict[str, Any]]:
+    """Yield every metric of each agent beside a partner, one plain record each."""
+    for entrant in entrants:
+        metrics = outcomes[entrant].metrics()
+        for name in METRICS:
+            yield {
+                "method": entrant.method, "run": entrant.run, "size": entrant.size,
+                "partner": partner, "metric": name, "value": metrics[name],
+            }  # fmt: skip
+
+
+def text_table(cells: Iterable[Cell]) -> str:
+    """Return the figures as a table for people, Markdown."""
+    lines = [
+        "| table | pair | metric | method | value [95 %] | runs | questions |",
+        "|---|---|---|---|---:|---:|---:|",
+    ]
+    for cell in cells:
+        e = cell.estimate
+        lines.append(
+            f"| {cell.table} | {cell.pair} | {cell.metric} | {cell.method} | "
+            f"{e.value:.3f} [{e.low:.3f}, {e.high:.3f}] | {cell.runs} | {cell.questions} |"
+        )
+    return "\n".join(lines)

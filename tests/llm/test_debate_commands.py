@@ -1,0 +1,84 @@
+"""``marl debate`` from data to report, on a model of a few thousand parameters."""
+
+import csv
+import json
+
+import pytest
+
+from marl.cli import main
+
+
+@pytest.fixture(scope="module")
+def workshop(tmp_path_factory):
+    """A folder with problems, a tiny model and one run a method."""
+    folder = tmp_path_factory.mktemp("debate")
+    data, model = folder / "problems.jsonl", folder / "tiny"
+    assert main(["debate", "data", "--out", str(data), "--n", "300", "--steps", "1"]) == 0
+    options = ["--steps", "40", "--batch", "16", "--check-every", "40", "--check-on", "20"]
+    words = ["debate", "sft", "--size", "tiny", "--data", str(data), "--out", str(model)]
+    assert main([*words, *options]) == 0
+    for algo in ("ippo", "srpo"):
+        for seed in ("0", "1"):
+            words = ["debate", "train", "--algo", algo, "--agents", str(model), str(model)]
+            words += ["--data", str(data), "--out", str(folder / f"{algo}-{seed}")]
+            words += ["--debates", "8", "--questions", "2", "--group", "2", "--seed", seed]
+            assert main([*words, "--max-new-tokens", "12", "--threads", "1"]) == 0
+    return folder
+
+
+def test_evaluate_writes_tables_transcripts_and_a_page(workshop, capsys):
+    runs = [str(workshop / f"{algo}-{seed}") for algo in ("ippo", "srpo") for seed in (0, 1)]
+    out = workshop / "report"
+    words = ["debate", "evaluate", *runs, "--data", str(workshop / "problems.jsonl")]
+    words += ["--partners", str(workshop / "tiny"), "--questions", "20", "--out", str(out)]
+    assert main(words) == 0
+    printed = capsys.readouterr().out
+    with (out / "tables.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    tables = {(row["table"], row["method"]) for row in rows}
+    assert {("cross-play", m) for m in ("ippo", "srpo", "srpo - ippo")} <= tables
+    assert {("partner", m) for m in ("ippo", "srpo", "srpo - ippo")} <= tables
+    for row in rows:
+        assert float(row["low"]) <= float(row["value"]) + 1e-9
+        assert float(row["value"]) <= float(row["high"]) + 1e-9
+    assert "| cross-play | tiny & tiny | joint | srpo |" in printed
+    records = [json.loads(line) for line in (out / "transcripts.jsonl").read_text().splitlines()]
+    assert len(records[0]["rounds"]) == 3
+    assert "These figures" not in printed
+    assert "The gates were not run" in (out / "report.html").read_text()
+
+
+def test_show_prints_a_transcript(workshop, capsys):
+    words = ["debate", "show", str(workshop / "srpo-0"), "--problem", "1"]
+    assert main([*words, "--data", str(workshop / "problems.jsonl")]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("Question: ")
+    assert printed.count("Round") == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["show", "nowhere", "--data", "x.jsonl"], "no run of marl debate here"),
+        (["train", "--agents", "a", "b", "--data", "none.jsonl", "--out", "o"], "no file none"),
+        (
+            ["train", "--agents", "a", "b", "--data", "{data}", "--out", "new"],
+            "no folder 'a'",
+        ),
+        (
+            ["train", "--agents", "a", "b", "--data", "{data}", "--out", "o", "--tau", "-1"],
+            "tau must be at least 0; got -1.0",
+        ),
+        (["sft", "--size", "huge", "--data", "{data}", "--out", "o"], "size must be one of tiny"),
+        (["show", "{run}", "--data", "{data}", "--problem", "99999"], "--problem must be a number"),
+    ],
+)
+def test_errors_are_one_line(workshop, capsys, monkeypatch, tmp_path, words, said):
+    monkeypatch.chdir(tmp_path)
+    names = {"{data}": str(workshop / "problems.jsonl"), "{run}": str(workshop / "srpo-0")}
+    for key, value in names.items():
+        words = [word.replace(key, value) for word in words]
+    assert main(["debate", *words]) in (2, 3)
+    error = capsys.readouterr().err
+    assert said in error
+    assert "Traceback" not in error

@@ -1,0 +1,270 @@
+"""Training by debate: the protocol, the objective, resuming, and one run from end to end."""
+
+import dataclasses
+import json
+import shutil
+
+import pytest
+import torch
+
+from marl.debate.episode import FixedSpeaker, ModelSpeaker, hold
+from marl.debate.evaluate import outcome
+from marl.debate.generate import answer_logits
+from marl.debate.learn import centred, divergence, price_to_go, rewards
+from marl.debate.models import load_agent
+from marl.debate.protocol import Protocol
+from marl.debate.runs import RunConfig, RunError, open_run, train
+from marl.debate.settings import SFT, Training
+from marl.debate.sft import train_supervised, wrong_answer
+from marl.debate.trainer import Trainer
+
+SHORT = Protocol(rounds=3, max_new_tokens=6)
+SMALL = {"questions": 2, "group": 2, "warmup": 0, "lr": 1e-3, "adversary_lr": 1e-3}
+
+
+def parameters(agent):
+    return torch.cat([p.detach().flatten() for p in agent.model.parameters()])
+
+
+def test_prompts_hold_what_the_protocol_allows_and_nothing_else(problems, make_agent):
+    """Round 1: the question. Later: both answers of the round before. Never the solution."""
+    chosen = problems["train"][:6]
+    agent = make_agent(0)
+    debate = hold(chosen, (ModelSpeaker(agent), ModelSpeaker(agent)), SHORT, key=(0,))
+    for k, problem in enumerate(chosen):
+        for seat in (0, 1):
+            assert debate.turns[0][seat].prompts[k] == f"Question: {problem.question}\nAnswer:"
+            for r in (1, 2):
+                own, other = (debate.turns[r - 1][s].texts[k].strip() for s in (seat, 1 - seat))
+                assert debate.turns[r][seat].prompts[k] == (
+                    f"Question: {problem.question}\nYours: {own}\nPartner: {other}\nAnswer:"
+                )
+
+
+@pytest.mark.parametrize("order", ["own_first", "partner_first", "random"])
+def test_the_order_of_answers(problems, order):
+    chosen = problems["train"][:40]
+    mine, theirs = ({p.question: text for p in chosen} for text in ("one", "two"))
+    speakers = (FixedSpeaker(mine), FixedSpeaker(theirs))
+    debate = hold(chosen, speakers, Protocol(rounds=2, order=order), key=(1,))
+    first = ["Yours: one\nPartner: two" in text for text in debate.turns[1][0].prompts]
+    assert {"own_first": all(first), "partner_first": not any(first)}.get(
+        order, 5 < sum(first) < 35
+    )
+
+
+def test_rewards_reach_earlier_rounds_discounted():
+    correct = torch.tensor([[True, False], [False, False], [True, False]])
+    found = rewards(correct, discount=0.5, credit="final")
+    assert found.tolist() == [[0.25, 0.0], [0.5, 0.0], [1.0, 0.0]]
+    found = rewards(correct, discount=0.5, credit="round")
+    assert found.tolist() == [[1.25, 0.0], [0.5, 0.0], [1.0, 0.0]]
+
+
+def test_group_advantages_sum_to_zero_in_each_group():
+    values = torch.arange(12.0).reshape(2, 6)
+    assert centred(values, 3)[0].tolist() == [-1.0, 0.0, 1.0, -1.0, 0.0, 1.0]
+
+
+def test_the_price_of_divergence_is_paid_from_each_token_on():
+    own = torch.log(torch.tensor([[0.5, 0.5, 0.2], [0.5, 0.1, 0.3]]))
+    partner = torch.log(torch.tensor([[0.25, 0.5, 0.4], [0.5, 0.2, 0.3]]))
+    mask = torch.tensor([[True, True, True], [True, True, False]])
+    tau = 2.0
+    reward = (partner - own) / tau
+    to_go = [[sum(reward[b, t:n].tolist()) for t in range(3)] for b, n in ((0, 3), (1, 2))]
+    mean = [(to_go[0][t] + to_go[1][t]) / 2 for t in range(2)]
+    expected = [
+        [to_go[0][0] - mean[0], to_go[0][1] - mean[1], 0.0],
+        [to_go[1][0] - mean[0], to_go[1][1] - mean[1], 0.0],
+    ]
+    found = price_to_go(own, partner, mask, tau)
+    torch.testing.assert_close(found, torch.tensor(expected), atol=1e-6, rtol=0)
+
+
+def test_divergence_equals_its_closed_form(problems, make_agent):
+    one, two = make_agent(0), make_agent(1)
+    speaker = ModelSpeaker(one)
+    said = speaker.answer(problems["train"][:3], ["Question: Tom"] * 3, SHORT, _rng())[1]
+    with torch.no_grad():
+        p, q = (answer_logits(a.model, said, 1.0).double() for a in (one, two))
+        found = divergence(answer_logits(one.model, said, 1.0), two.model, said, 1.0)
+    expected = torch.distributions.kl_divergence(
+        torch.distributions.Categorical(logits=p), torch.distributions.Categorical(logits=q)
+    )
+    torch.testing.assert_close(found.double(), expected, atol=1e-5, rtol=1e-4)
+
+
+def _rng():
+    return torch.Generator().manual_seed(0)
+
+
+def test_tau_zero_is_ippo_bit_for_bit(problems, make_agent):
+    found = []
+    for algo in ("ippo", "srpo"):
+        training = Training(algo=algo, tau=0.0, debates=12, **SMALL)
+        trainer = Trainer((make_agent(0), make_agent(1)), problems["train"], training, SHORT)
+        for _ in range(training.updates):
+            trainer.step()
+        found.append([parameters(agent) for agent in trainer.agents])
+    for ippo, srpo in zip(*found, strict=True):
+        assert torch.equal(ippo, srpo)
+
+
+def test_methods_use_the_same_number_of_debates():
+    ippo, srpo = (Training(algo=algo, debates=640, **SMALL) for algo in ("ippo", "srpo"))
+    assert ippo.updates * ippo.per_update == srpo.updates * srpo.per_update == 640
+
+
+@pytest.mark.parametrize("kl_in", ["reward", "loss"])
+@pytest.mark.parametrize("advantage", ["group", "value"])
+def test_a_high_price_keeps_the_adversary_at_its_partner(problems, make_agent, kl_in, advantage):
+    """With a tiny tau the adversary stays nearer to the partner than with none of a price."""
+    distance = {}
+    for tau in (1e-3, float("inf")):
+        training = Training(
+            tau=tau, debates=96, kl_in=kl_in, advantage=advantage, credit="round", **SMALL
+        )
+        agents = (make_agent(0), make_agent(1))
+        trainer = Trainer(agents, _easy(problems), training, SHORT)
+        partner = agents[1].clone()
+        for _ in range(training.updates):
+            metrics = trainer.step()
+        assert all(torch.isfinite(torch.tensor(v)) for v in metrics.values())
+        moved = parameters(trainer.adversaries[0].agent) - parameters(partner)
+        distance[tau] = float(moved.norm())
+    assert distance[1e-3] > 0.0
+
+
+def _easy(problems):
+    return problems["train"][:4]
+
+
+def test_a_step_raises_the_probability_of_what_earned_more(problems, make_agent):
+    """One update on one question: better answers gain, worse ones lose."""
+    from marl.debate.generate import token_log_probs
+    from marl.debate.learn import Lesson, improve
+
+    agent = make_agent(0)
+    speaker = ModelSpeaker(agent)
+    said = speaker.answer(problems["train"][:8], ["Question: Tom"] * 8, SHORT, _rng())[1]
+    gains = torch.tensor([1.0, -1.0] * 4)
+    advantages = gains[:, None].expand(-1, said.answer_mask.shape[1])
+    optimiser = torch.optim.Adam(agent.model.parameters(), lr=1e-4)
+    training = Training(debates=8, **SMALL)
+    improve(agent, optimiser, Lesson([said], [advantages], [gains]), training, temperature=1.0)
+    with torch.no_grad():
+        after = token_log_probs(answer_logits(agent.model, said, 1.0), said)
+    change = ((after - said.log_probs).sum(dim=1) * gains).sum()
+    assert float(change) > 0.0
+
+
+@pytest.mark.parametrize("algo", ["ippo", "srpo"])
+def test_an_interrupted_run_goes_on_exactly(tmp_path, problems, folders, algo):
+    """Killed between checkpoints, resumed: metrics and weights as if nothing had happened."""
+    training = Training(algo=algo, debates=48, advantage="value", **SMALL)
+    config = RunConfig(folders, "problems.jsonl", training, SHORT, seed=3)
+    whole = train(config, problems["train"], tmp_path / "whole", every=2)
+
+    def stop(trainer, metrics):
+        if trainer.update == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(config, problems["train"], tmp_path / "cut", every=2, report=stop)
+    assert open_run(tmp_path / "cut").update == 4
+    cut = train(config, problems["train"], tmp_path / "cut", every=2)
+    assert (whole.path / "metrics.csv").read_text() == (cut.path / "metrics.csv").read_text()
+    for seat in (0, 1):
+        assert torch.equal(parameters(whole.agent(seat)), parameters(cut.agent(seat)))
+    assert cut.finished
+    assert len(list(cut.path.glob("checkpoint-*"))) == 1
+
+
+def test_adapters_learn_and_load(tmp_path, problems, folders):
+    training = Training(debates=8, **SMALL)
+    config = RunConfig(folders, "problems.jsonl", training, SHORT, lora=2)
+    run = train(config, problems["train"], tmp_path / "run", every=1)
+    files = {p.name for p in (run.checkpoint / "agent-0").iterdir()}
+    assert "adapter_model.safetensors" in files
+    adapted, base = run.agent(0), load_agent(folders[0])
+    ids = torch.tensor([[5, 6, 7]])
+    with torch.no_grad():
+        gap = adapted.model(input_ids=ids).logits - base.model(input_ids=ids).logits
+    assert float(gap.abs().max()) > 0.0
+
+
+def test_damaged_and_foreign_runs_are_refused(tmp_path, problems, folders):
+    with pytest.raises(RunError, match="no run of marl debate here"):
+        open_run(tmp_path)
+    training = Training(algo="ippo", debates=8, **SMALL)
+    config = RunConfig(folders, "problems.jsonl", training, SHORT)
+    run = train(config, problems["train"], tmp_path / "run", every=1)
+    other = dataclasses.replace(config, seed=9)
+    with pytest.raises(RunError, match=r"other settings \(seed differ\)"):
+        train(other, problems["train"], run.path)
+    longer = dataclasses.replace(training, debates=16)
+    damaged = tmp_path / "damaged"
+    shutil.copytree(run.path, damaged)
+    data = json.loads((damaged / "config.json").read_text())
+    data["training"] = dataclasses.asdict(longer)
+    (damaged / "config.json").write_text(json.dumps(data))
+    place = next(damaged.glob("checkpoint-*")) / "optimisers.safetensors"
+    place.write_bytes(place.read_bytes()[:100])
+    again = dataclasses.replace(config, training=longer)
+    with pytest.raises(RunError, match=r"optimisers\.safetensors: damaged"):
+        train(again, problems["train"], damaged)
+    (damaged / "config.json").write_text("{")
+    with pytest.raises(RunError, match=r"config\.json: not readable as JSON"):
+        open_run(damaged)
+
+
+def test_outcomes_count_recovery_and_corruption(problems):
+    """Fixed speakers: seat 0 always right, seat 1 always wrong."""
+    chosen = problems["train"][:5]
+    right = {p.question: p.answer for p in chosen}
+    wrong = {p.question: "#### 1000" for p in chosen}
+    speakers = (FixedSpeaker(right), FixedSpeaker(wrong))
+    metrics = outcome(hold(chosen, speakers, SHORT, key=(0,))).metrics()
+    assert metrics["first"] == metrics["last"] == 1.0
+    assert metrics["joint"] == metrics["agreement"] == metrics["partner_last"] == 0.0
+    assert metrics["corruption"] == 0.0
+    assert metrics["recovery"] != metrics["recovery"]  # no wrong answer that could recover
+
+
+def test_a_tiny_model_learns_a_few_problems_by_heart(problems, tokenizer):
+    from marl.debate.models import build_model
+
+    agent = build_model("tiny", tokenizer, seed=0)
+    settings = SFT(steps=300, batch=16, lr=1e-2, debate_share=0.2, check_every=100, stop_at=1.0)
+    seen = []
+    few = problems["train"][:2]
+    accuracy = train_supervised(agent, few, settings, seed=0, report=lambda *row: seen.append(row))
+    assert accuracy >= 0.5
+    assert seen[-1][1] < 0.1
+
+
+def test_made_up_slips_are_wrong(problems):
+    import random
+
+    from marl.debate.grader import is_correct
+
+    for k, problem in enumerate(problems["train"]):
+        assert not is_correct(wrong_answer(problem, random.Random(k)), problem.answer)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"tau": -1.0}, "tau must be at least 0"),
+        ({"algo": "ppo"}, "algo must be one of srpo, ippo"),
+        ({"group": 1}, "group must be at least 2"),
+        ({"debates": 3}, "debates must be at least 128"),
+        ({"lr": 0.0}, "lr must be positive"),
+        ({"discount": 1.5}, r"discount must be in \[0, 1\]"),
+        ({"questions": 0}, "questions must be a positive integer"),
+    ],
+)
+def test_bad_settings_say_what_is_wrong(changes, words):
+    with pytest.raises(ValueError, match=words):
+        Training(**changes)

@@ -1,0 +1,185 @@
+"""The PPO core against plain loops, and the adversary's terms against closed forms."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import marl
+from marl.algorithms import adversary, ppo
+from marl.algorithms.ppo import Batch, Role, Trajectory, Views
+from marl.algorithms.seats import Separate, Shared
+from marl.networks import ILLEGAL, Actor, Critic, init_weights, orthonormal
+
+RNG = np.random.default_rng(2)
+
+
+def test_gae_equals_a_plain_loop():
+    T, n = 12, 3
+    reward, value = RNG.normal(size=(T, n)), RNG.normal(size=(T, n))
+    done = RNG.random((T, n)) < 0.25
+    last, gamma, lam = RNG.normal(size=n), 0.97, 0.9
+    want = np.zeros((T, n))
+    for i in range(n):
+        later = 0.0
+        for t in reversed(range(T)):
+            following = last[i] if t == T - 1 else value[t + 1, i]
+            if done[t, i]:
+                following, later = 0.0, 0.0
+            later = reward[t, i] + gamma * following - value[t, i] + gamma * lam * later
+            want[t, i] = later
+    arrays = [jnp.asarray(x, jnp.float32) for x in (reward, done, value, last)]
+    got = ppo.gae(*arrays, gamma=gamma, lam=lam)
+    np.testing.assert_allclose(got, want, atol=1e-5)
+
+
+def one_batch(size=20, n_actions=4, obs_size=3):
+    """Random samples, with some illegal actions, for one network."""
+    obs = RNG.normal(size=(size, obs_size)).astype(np.float32)
+    legal = RNG.random((size, n_actions)) < 0.7
+    legal[:, 1] = True
+    action = np.array([RNG.choice(np.flatnonzero(row)) for row in legal])
+    return Batch(
+        obs=jnp.asarray(obs),
+        legal=jnp.asarray(legal),
+        action=jnp.asarray(action),
+        log_prob=jnp.asarray(RNG.normal(-1.4, 0.3, size), jnp.float32),
+        advantage=jnp.asarray(RNG.normal(size=size), jnp.float32),
+        target=jnp.asarray(RNG.normal(size=size), jnp.float32),
+        head=jnp.ones((size, 1)),
+        reference=jnp.zeros((size, 0)),
+    )
+
+
+@pytest.mark.parametrize("normalise", [False, True])
+def test_loss_equals_a_plain_loop(normalise):
+    algo = marl.IPPO(eps=0.3, normalise_advantages=normalise)
+    role = Role(Actor(4, (5,)), Critic(1, (5,)))
+    weights = init_weights((role.actor, role.critic), jax.random.key(0), 1, 3)
+    actor, critic = jax.tree.map(lambda x: 30 * x[0], weights)
+    params = {"actor": actor, "critic": critic}
+    batch = one_batch()
+    advantage = np.asarray(batch.advantage, float)
+    if normalise:
+        advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
+    total = 0.0
+    for b in range(20):
+        logits = np.asarray(ppo.apply(role.actor, actor, batch.obs[b]), float)
+        logits[~np.asarray(batch.legal[b])] = -np.inf
+        p = np.exp(logits - logits.max())
+        p /= p.sum()
+        ratio = p[int(batch.action[b])] / math.exp(batch.log_prob[b])
+        gain = min(ratio * advantage[b], min(max(ratio, 0.8), 1.2) * advantage[b])
+        entropy = -sum(x * math.log(x) for x in p if x > 0)
+        error = float(ppo.apply(role.critic, critic, batch.obs[b])[0] - batch.target[b])
+        total += (-gain - 0.3 * entropy + 0.5 * error**2) / 20
+
+    def bonus(log_probs, batch):
+        return 0.3 * jnp.sum(jnp.exp(log_probs) * log_probs, axis=-1)
+
+    got, _ = ppo.loss(role, params, batch, bonus, algo)
+    assert float(got) == pytest.approx(total, rel=1e-4)
+
+
+def test_sampling_follows_the_policy_and_never_takes_what_is_illegal():
+    p = np.array([0.0, 0.2, 0.5, 0.3, 0.0])
+    log_probs = jnp.asarray(np.where(p > 0, np.log(np.maximum(p, 1e-30)), ILLEGAL), jnp.float32)
+    n = 40_000
+    uniform = jnp.concatenate(
+        [jnp.array([0.0, 1 - 2.0**-24]), jax.random.uniform(jax.random.key(0), (n,))]
+    )
+    taken = ppo.sample(uniform, jnp.broadcast_to(log_probs, (n + 2, 5)))
+    share = np.bincount(np.asarray(taken), minlength=5) / (n + 2)
+    assert share[0] == share[4] == 0
+    assert np.abs(share - p).max() < 4 * 0.5 / math.sqrt(n)
+
+
+def test_first_weights_are_orthogonal_with_the_stated_gains():
+    actor, critic = init_weights((Actor(5), Critic(2)), jax.random.key(1), 3, 8)
+    for net, last in ((actor, 0.01), (critic, 1.0)):
+        for depth, gain in enumerate((math.sqrt(2), math.sqrt(2), last)):
+            kernels = np.asarray(net[f"Dense_{depth}"]["kernel"])
+            for W in kernels:
+                small = W @ W.T if W.shape[0] <= W.shape[1] else W.T @ W
+                np.testing.assert_allclose(small / gain**2, np.eye(len(small)), atol=1e-5)
+            assert not np.allclose(kernels[0], kernels[1])
+    plain = Actor(5).init(jax.random.key(0), jnp.zeros((1, 8)))["params"]
+    assert jax.tree.map(jnp.shape, plain) == jax.tree.map(lambda x: x.shape[1:], actor)
+    assert orthonormal(jnp.zeros((2, 3))).tolist() == [[0.0] * 3] * 2
+
+
+@pytest.mark.parametrize("n", [2, 3])
+@pytest.mark.parametrize("kind", [Separate, Shared])
+def test_every_seat_is_seen_and_played_by_one_network(kind, n):
+    seating = kind(n, 2, 3)
+    E = seating.tables
+    seats = seating.draw(jax.random.key(4))
+    code = jnp.arange(E * n).reshape(E, n)
+    agents, others = seating.agents(code, seats), seating.adversaries(code, seats)
+    assert agents.shape == (seating.learners, seating.columns)
+    assert others.shape == (seating.learners, 3, seating.partners)
+    seen = sorted([*np.ravel(agents).tolist(), *np.ravel(others).tolist()])
+    assert seen == list(range(E * n))
+    # Playing the codes back puts each where it came from.
+    assert seating.actions(agents, others, seats).tolist() == code.tolist()
+    # Opposed: the agents' mean at each adversarial table.
+    tables = np.asarray(others[..., 0]) // n
+    opposed = np.asarray(seating.opposed(agents.astype(jnp.float32)))
+    for learner, k in np.ndindex(*tables.shape):
+        there = [x for x in np.ravel(agents[learner]) if x // n == tables[learner, k]]
+        own = [x for x in there if x not in np.ravel(others)]
+        assert opposed[learner, k] == pytest.approx(np.mean(own))
+
+
+def test_joint_policies_are_products_and_joint_actions_split():
+    parts = RNG.dirichlet(np.ones(3), size=(7, 2))
+    joint = np.exp(np.asarray(adversary.join(jnp.log(jnp.asarray(parts)))))
+    index = jnp.arange(9)
+    seats = np.asarray(adversary.split_action(index, 2, 3))
+    for a in range(9):
+        want = parts[:, 0, seats[a, 0]] * parts[:, 1, seats[a, 1]]
+        np.testing.assert_allclose(joint[:, a], want, rtol=1e-5)
+    legal = jnp.array([[True, False, True], [True, True, False]])
+    views = adversary.join_views(Views(jnp.ones((2, 4)), legal))
+    assert views.obs.shape == (8,)
+    allowed = [legal[0, i] & legal[1, j] for i, j in seats]
+    assert views.legal.tolist() == [bool(x) for x in allowed]
+
+
+def test_divergence_has_the_two_directions():
+    p, q = np.array([0.7, 0.2, 0.1]), np.array([0.3, 0.3, 0.4])
+    logs = jnp.log(jnp.asarray(p)), jnp.log(jnp.asarray(q))
+    kl = float(np.sum(p * np.log(p / q)))
+    reverse = float(np.sum(q * np.log(q / p)))
+    assert float(adversary.divergence(*logs, "kl")) == pytest.approx(kl, rel=1e-5)
+    assert float(adversary.divergence(*logs, "reverse_kl")) == pytest.approx(reverse, rel=1e-5)
+
+
+@pytest.mark.parametrize("penalty", ["kl", "reverse_kl"])
+def test_reward_penalty_has_the_losss_value_and_gradient(penalty):
+    """Exact expectations over three actions: no sampling."""
+    logits = jnp.array([0.4, -0.3, 0.1])
+    reference = jnp.log(jnp.array([0.2, 0.5, 0.3]))
+    log_probs = jax.nn.log_softmax(logits)
+    unused = jnp.zeros(0)
+    steps = Trajectory(
+        obs=unused,
+        legal=unused,
+        action=jnp.arange(3)[:, None, None],
+        log_probs=jnp.broadcast_to(log_probs, (3, 1, 1, 3)),
+        reward=jnp.zeros((3, 1, 1)),
+        done=unused,
+        last_obs=unused,
+    )
+    there = jnp.broadcast_to(reference, (3, 1, 1, 3))
+    cost = -adversary.penalised_reward(steps, there, jnp.float32(0.7), penalty)[:, 0, 0]
+
+    def divergence(logits):
+        return 0.7 * adversary.divergence(jax.nn.log_softmax(logits), reference, penalty)
+
+    p = jnp.exp(log_probs)
+    assert float(p @ cost) == pytest.approx(float(divergence(logits)), rel=1e-4)
+    score = jax.jacobian(jax.nn.log_softmax)(logits)
+    np.testing.assert_allclose((p * cost) @ score, jax.grad(divergence)(logits), atol=1e-5)
