@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
+_STRONG = 30.0  # risk aversion, in units of the inverse payoff range, that calls for shorter steps
 STATUS = (Status.CONVERGED, Status.MAX_STEPS, Status.STALLED, Status.STALLED)
 
 
@@ -44,7 +45,9 @@ class PrincipalBranch:
         Bound on continuation steps, rejected ones included.
     predictor_error : float
         Length, in Fisher's metric on strategies, that the predictor's error should have. Smaller
-        is slower and safer against jumping to another branch where branches come close.
+        is slower and safer against jumping to another branch where branches come close. Half of it
+        is used where a player's tau is above 30 over his payoff range: his adversary switches
+        abruptly.
     dense_limit : int
         Up to this many relevant actions in all (between two risk-neutral players: of the one who
         has fewer), linear systems are solved by LU; above, by matrix-free GMRES, which costs at
@@ -102,12 +105,15 @@ class PrincipalBranch:
     ) -> Followed:  # fmt: skip
         """Run the kernel ``rqe._kernels.branch.follow`` from ``begin`` to ``end``."""
         follow, unsure = _kernel()
+        error = float(self.predictor_error)
+        if not over_tau and max(problem.tau.tolist()) > _STRONG:
+            error *= 0.5
         for dense_limit in (self.dense_limit, problem.log_x.size):
             found = follow(
                 problem.u, problem.shape, problem.slope, problem.delay, problem.tau, over_tau,
                 problem.frozen, problem.reverse, problem.barrier, log_x, begin, end,
                 min(0.01 * tol, 1e-12), int(self.max_steps), record, int(dense_limit),
-                float(self.predictor_error),
+                error,
             )  # fmt: skip
             if found[0] != unsure:
                 break
