@@ -1,7 +1,8 @@
 """Standard errors, intervals, tests and resampling, against closed forms and each other."""
 
 import math
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
 
 import numpy as np
 import pytest
@@ -169,6 +170,17 @@ def test_leave_one_out_is_a_fit_to_the_others():
     frame = out.to_frame()
     assert list(frame.columns) == ["game", "tau", "eps", "log_likelihood", "largest_error"]
     np.testing.assert_allclose(out.strategies[0], rest.predict(games[0]), atol=1e-6)
+
+
+@pytest.mark.slow
+def test_bootstrap_and_leave_one_out_run_in_other_processes():
+    games, counts = simulated(15, games=3, n=400)
+    found = rqe.fit(games, counts, model="qre")
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        drawn = found.bootstrap(6, rng=1, executor=pool)
+        out = found.leave_one_out(executor=pool)
+    np.testing.assert_allclose(drawn.values["lam"], found.bootstrap(6, rng=1).values["lam"])
+    np.testing.assert_allclose(out.log_likelihoods, found.leave_one_out().log_likelihoods)
 
 
 @pytest.mark.slow
