@@ -56,11 +56,12 @@ def located(system: System, trail: Trail) -> Located:
 
 
 def unresolved(system: System, trail: Trail, k: int) -> Singular:
-    """Return the middle of the step on which something was met that could not be refined."""
-    theta = 0.5 * (trail.theta[k] + trail.theta[k + 1])
+    """Return a point of the step on which something was met that could not be refined."""
     mu = 0.5 * float(trail.mu[k] + trail.mu[k + 1])
-    on_curve = _follow.newton(system, theta, mu, 8)
-    point = system.point(theta if on_curve is None else on_curve, mu)
+    theta = _follow.newton(system, 0.5 * (trail.theta[k] + trail.theta[k + 1]), mu, 8)
+    if theta is None:
+        theta, mu = trail.theta[k], float(trail.mu[k])
+    point = system.point(theta, mu)
     null = np.linalg.svd(point.response)[2][-1]
     width = abs(float(trail.mu[k + 1] - trail.mu[k]))
     return _singular.Singular(
