@@ -45,7 +45,7 @@ class Diagram:
     game : NormalFormGame
         The game, at the window's second end if it is payoffs that change.
     concept : Concept
-        What was sought; tau or eps at their target if they change.
+        What was sought; tau or eps at the window's second end if they change.
     parameter : str
         What changes: "eps", "tau" or the name of the path of payoffs.
     window : (float, float)
@@ -330,8 +330,9 @@ def _diagram(
     if clock.stopped:
         notes.append("the time ran out: branches may be missing, or end early")
     family = system.family
+    game, concept = family.at(family.coordinate(window[1]))
     return Diagram(
-        family.game, family.concept, family.name, window, tuple(branches), tuple(stable),
+        game, concept, family.name, window, tuple(branches), tuple(stable),
         tuple(points), counts, not clock.stopped, tuple(notes),
     )  # fmt: skip
 

@@ -268,3 +268,18 @@ def test_what_is_refused():
     big = rqe.NormalFormGame(np.random.default_rng(0).random((2, 210, 210)))
     with pytest.raises(ValueError, match="418 free probabilities"):
         rqe.bifurcations(rqe.trace(big, eps=10.0))
+
+
+def test_stability_along_unequal_parameters_is_that_of_single_solutions():
+    game = rqe.NormalFormGame(np.random.default_rng(2).random((2, 2, 3)))
+    for parameter, window in (("eps", (1.0, 0.1)), ("tau", (3.0, 0.5))):
+        branch = rqe.trace(game, [1.0, 3.0], [0.2, 0.1], parameter=parameter, window=window)
+        along = rqe.stability(branch)
+        for k in (0, len(branch) // 2, len(branch) - 1):
+            there, concept = branch.at(k)
+            alone = rqe.stability(rqe.solve(there, concept.tau, concept.eps))
+            assert along.best_response_rate[k] == pytest.approx(alone.best_response_rate[0])
+            assert along.regret_rate[k] == pytest.approx(alone.regret_rate[0])
+            assert along.spectral_radius[k] == pytest.approx(alone.spectral_radius[0])
+        np.testing.assert_array_equal(branch.concept.tau, branch.at(-1)[1].tau)
+        np.testing.assert_allclose(branch.concept.eps, branch.at(-1)[1].eps, rtol=1e-14)
