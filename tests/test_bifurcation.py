@@ -283,3 +283,30 @@ def test_stability_along_unequal_parameters_is_that_of_single_solutions():
             assert along.spectral_radius[k] == pytest.approx(alone.spectral_radius[0])
         np.testing.assert_array_equal(branch.concept.tau, branch.at(-1)[1].tau)
         np.testing.assert_allclose(branch.concept.eps, branch.at(-1)[1].eps, rtol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("cubic", "name", "side"),
+    [(0.0, "supercritical pitchfork", "below"), (1.0, "subcritical pitchfork", "above")],
+)
+def test_criticality_of_a_game_whose_equations_are_known(cubic, name, side):
+    """Four players, actions -1 and 1: x = tanh((x + c x^3) / eps) on the symmetric branch.
+
+    To third order (1 / eps - 1) x + (c - 1 / 3) x^3 = 0: the arms bend to eps > 1 iff c > 1 / 3.
+    """
+    u = np.zeros((4, 2, 2, 2, 2))
+    for profile in itertools.product(range(2), repeat=4):
+        signs = [2.0 * p - 1.0 for p in profile]
+        for i in range(4):
+            others = signs[:i] + signs[i + 1 :]
+            pull = sum(others) / 3.0 + cubic * math.prod(others)
+            u[(i, *profile)] = signs[i] * pull
+    branch = rqe.trace(rqe.NormalFormGame(u), eps=0.5)
+    (point,) = rqe.bifurcations(branch)
+    assert point.name == name
+    assert point.side == side
+    assert point.value == pytest.approx(1.0, abs=1e-12)
+    (arms,) = rqe.switch_branch(point, window=(0.5, 2.0))
+    t, x = arms.values[:, 0], arms.strategies[0][:, 1] - arms.strategies[0][:, 0]
+    np.testing.assert_allclose(x, np.tanh((x + cubic * x**3) / t), atol=1e-9)
+    assert (t.max() > 1.0 + 1e-6) == (side == "above")
