@@ -111,7 +111,8 @@ def map_tasks(
     -----
     A result is handed over once. The order of completion differs from run to run: sort by index,
     or give every task its own seed, to have reproducible results. Leaving the loop early cancels
-    the tasks that have not begun.
+    the tasks that have not begun. A Dask cluster that has lost all its workers is waited for: it
+    may get new ones.
 
     Examples
     --------
