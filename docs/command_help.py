@@ -1,4 +1,7 @@
-"""MkDocs hook: the line ``<!-- help: rqe solve -->`` becomes what ``rqe solve --help`` prints."""
+"""MkDocs hook: the line ``<!-- help: rqe solve -->`` becomes what ``rqe solve --help`` prints.
+
+The same for the program ``marl``.
+"""
 
 import contextlib
 import io
@@ -7,17 +10,19 @@ import re
 import shlex
 from typing import Any
 
-from rqe.cli import main
+import marl.cli
+import rqe.cli
 
-_MARK = re.compile(r"^<!-- help: rqe ?(?P<command>.*?) -->$", re.MULTILINE)
+_PROGRAMS = {"rqe": rqe.cli.main, "marl": marl.cli.main}
+_MARK = re.compile(r"^<!-- help: (?P<program>rqe|marl) ?(?P<command>.*?) -->$", re.MULTILINE)
 
 
 def _help(match: re.Match[str]) -> str:
     """Return the command and its help as a block of the page."""
     arguments = [*shlex.split(match["command"]), "--help"]
     with contextlib.redirect_stdout(io.StringIO()) as out:
-        main(arguments)
-    return f"```text\n$ rqe {' '.join(arguments)}\n{out.getvalue()}```"
+        _PROGRAMS[match["program"]](arguments)
+    return f"```text\n$ {match['program']} {' '.join(arguments)}\n{out.getvalue()}```"
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:

@@ -27,46 +27,61 @@ if TYPE_CHECKING:
         algo_config,
         make_algo,
     )
+    from marl.checkpoint import CheckpointError
+    from marl.crossplay import CrossPlay, cross_play
     from marl.envs.base import Env, Step, env_config, make_env
     from marl.presets import preset
+    from marl.run import Run, load_run, train_run
     from marl.train import Trainer, TrainState, make_train
 
 _HOMES = {
     "Adversarial": "marl.algorithms",
+    "CheckpointError": "marl.checkpoint",
+    "CrossPlay": "marl.crossplay",
     "Env": "marl.envs.base",
     "HighEntropyIPPO": "marl.algorithms",
     "IPPO": "marl.algorithms",
+    "Run": "marl.run",
     "SRPO": "marl.algorithms",
     "SelfPlay": "marl.algorithms",
     "Step": "marl.envs.base",
     "TrainState": "marl.train",
     "Trainer": "marl.train",
     "algo_config": "marl.algorithms",
+    "cross_play": "marl.crossplay",
     "env_config": "marl.envs.base",
+    "load_run": "marl.run",
     "make_algo": "marl.algorithms",
     "make_env": "marl.envs.base",
     "make_train": "marl.train",
     "preset": "marl.presets",
     "testing": "",
+    "train_run": "marl.run",
 }
 
 __all__ = [
     "IPPO",
     "SRPO",
     "Adversarial",
+    "CheckpointError",
+    "CrossPlay",
     "Env",
     "HighEntropyIPPO",
+    "Run",
     "SelfPlay",
     "Step",
     "TrainState",
     "Trainer",
     "algo_config",
+    "cross_play",
     "env_config",
+    "load_run",
     "make_algo",
     "make_env",
     "make_train",
     "preset",
     "testing",
+    "train_run",
 ]
 
 

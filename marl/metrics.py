@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -43,11 +44,10 @@ class MetricsFile:
         self._path = path
         self._columns: list[str] = []
         self._board: Any = None
+        self._steps = 0  # of the last row kept
         self._cut(update)
         if tensorboard is not None:
-            from tensorboardX import SummaryWriter
-
-            self._board = SummaryWriter(str(tensorboard), purge_step=update + 1)
+            self._board = _board(tensorboard, purge_from=self._steps + 1)
 
     def append(self, rows: Sequence[Row]) -> None:
         """Add the rows of one interval, one per seed, and bring them to the disk."""
@@ -83,10 +83,20 @@ class MetricsFile:
         lines = self._path.read_text(encoding="utf-8").split("\n")[:-1]  # a cut line has no end
         rows = [line for line in lines[1:] if int(line.split(",", 1)[0]) <= update]
         if rows:
-            self._columns = lines[0].split(",")
+            self._columns, self._steps = lines[0].split(","), int(rows[-1].split(",", 2)[1])
             _plain.write_whole(self._path, "\n".join([lines[0], *rows, ""]).encode())
         else:
             self._path.unlink()
+
+
+def _board(folder: Path, *, purge_from: int) -> Any:
+    """Writer of event files, or None with a warning where its package cannot be loaded."""
+    try:
+        from tensorboardX import SummaryWriter  # it imports torch, if that is installed
+    except (ImportError, OSError) as error:
+        warnings.warn(f"no TensorBoard files in {folder}: {error}", stacklevel=4)
+        return None
+    return SummaryWriter(str(folder), purge_step=purge_from)
 
 
 def read_metrics(path: str | Path) -> dict[str, NDArray[np.float64]]:

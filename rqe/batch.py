@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -11,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rqe import _plain
-from rqe.concepts import PENALTIES, REGULARIZERS, one_of, whole
-from rqe.games import NormalFormGame, _checks
+from rqe._batch_input import games_of, parameter, players_of, threads_of
+from rqe.concepts import PENALTIES, REGULARIZERS, one_of
+from rqe.games import NormalFormGame
 from rqe.solution import ConvergenceError, Solution
 from rqe.solve import _tolerance, solve
 from rqe.status import Status
@@ -239,19 +239,19 @@ def solve_batch(
     >>> batch.n_failed
     0
     """
-    games = _games(payoffs, players)
-    n_players = _players(games.shape, players)
+    games = games_of(payoffs, players)
+    n_players = players_of(games.shape, players)
     batch = games.shape[: games.ndim - n_players - 1]
     one_of("penalty", penalty, PENALTIES)
     one_of("regularizer", regularizer, REGULARIZERS)
-    tau = _parameter("tau", tau, (*batch, n_players))
-    eps = _parameter("eps", eps, (*batch, n_players))
+    tau = parameter("tau", tau, (*batch, n_players))
+    eps = parameter("eps", eps, (*batch, n_players))
     count = math.prod(batch)
     work = _Work(
         games.reshape(count, *games.shape[len(batch) :]), tau.reshape(count, n_players),
         eps.reshape(count, n_players), penalty, regularizer, _tolerance(tol),
     )  # fmt: skip
-    _spread(work, _threads(threads))
+    _spread(work, threads_of(threads))
     failed = work.status != _CONVERGED
     for values in (work.log_x, work.payoffs, work.risk_adjusted):
         values[failed] = np.nan
@@ -339,68 +339,3 @@ def _spread(work: _Work, threads: int) -> None:
     with ThreadPoolExecutor(min(threads, len(starts))) as pool:
         for future in [pool.submit(work.solve, s, min(s + size, count)) for s in starts]:
             future.result()
-
-
-def _games(payoffs: ArrayLike, players: int | None) -> Array:
-    """Return a copy of the payoffs as C-contiguous finite doubles."""
-    if players is not None:
-        whole("players", players)
-        if players < 2:
-            raise ValueError(f"players must be at least 2; got {players}")
-    raw = _checks.real_array(payoffs, "payoffs")
-    if raw.size == 0:
-        return np.empty(raw.shape)
-    return _checks.doubles(raw, "payoffs", copy=True)
-
-
-def _players(shape: tuple[int, ...], players: int | None) -> int:
-    """Return N, given or read from the shape (..., N, n_1, ..., n_N)."""
-    possible = [n for n in range(2, len(shape)) if shape[-n - 1] == n and 0 not in shape[-n:]]
-    if players is not None:
-        if players not in possible:
-            raise ValueError(
-                f"payoffs must have shape (..., {players}, n_1, ..., n_{players}) with players="
-                f"{players}; got {shape}"
-            )
-        return players
-    if not possible:
-        raise ValueError(
-            "payoffs must have shape (..., N, n_1, ..., n_N) for N >= 2 players with at least one "
-            f"action each; got {shape}"
-        )
-    if len(possible) > 1:
-        raise ValueError(
-            f"players must be given where the shape of payoffs can be read in several ways: {shape}"
-            f" may be games of {' or '.join(map(str, possible))} players"
-        )
-    return possible[0]
-
-
-def _parameter(name: str, value: ArrayLike, shape: tuple[int, ...]) -> Array:
-    """Return tau or eps broadcast to (..., N): a contiguous array of numbers in [0, inf]."""
-    raw = np.asarray(value)
-    if raw.dtype.kind not in "iuf":
-        raise TypeError(f"{name} must be a real number or an array of them; got {value!r}")
-    try:
-        spread = np.broadcast_to(raw, shape)
-    except ValueError:
-        raise ValueError(
-            f"{name} must be a number or an array that broadcasts to {shape}, the batch and the "
-            f"players; got shape {raw.shape}"
-        ) from None
-    array = np.array(spread, dtype=np.float64, order="C")
-    if not (array >= 0.0).all():  # NaN is not
-        bad = array[~(array >= 0.0)].flat[0]
-        raise ValueError(f"{name} must be >= 0 (inf is allowed) for every player; got {bad}")
-    return array
-
-
-def _threads(threads: int | None) -> int:
-    """Return the number of threads, by default that of the cores this process may use."""
-    if threads is not None:
-        whole("threads", threads)
-        return threads
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on this system
-        return os.cpu_count() or 1

@@ -34,7 +34,8 @@ class Branch:
     game : NormalFormGame
         The game; the one at the target if payoffs change along the path.
     concept : Concept
-        The target, at the end of the path; see `at` for what holds at each point.
+        The target: what is sought at the end of the path, or at the window's second end. `at` tells
+        what holds at each point.
     parameter : str
         What changes along the path: "eps", "tau" or the name of the path of payoffs.
     values : ndarray, shape (K, N)

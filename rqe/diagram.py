@@ -45,7 +45,7 @@ class Diagram:
     game : NormalFormGame
         The game, at the window's second end if it is payoffs that change.
     concept : Concept
-        What was sought; tau or eps at their target if they change.
+        What was sought; tau or eps at the window's second end if they change.
     parameter : str
         What changes: "eps", "tau" or the name of the path of payoffs.
     window : (float, float)
@@ -189,7 +189,8 @@ def diagram(
         At how many values of the parameter all equilibria are looked for, the window's ends
         included; 0 for none.
     time_limit : float or None
-        Seconds after which the search returns what it has; None for no limit.
+        Seconds after which the search returns what it has; None for no limit. They count from
+        when the principal equilibrium is found.
     progress : callable, True or None
         Called a few times a second as ``progress(text, seconds)``; True shows a bar (tqdm).
 
@@ -231,28 +232,37 @@ def diagram(
     from rqe.enumeration._clock import Clock
     from rqe.proof._progress import reporter
 
+    system, edges = System(family), (float(window[0]), float(window[1]))
+    first = _first(family, edges)
+    theta = _principal(system, first)
     with reporter(progress, time_limit) as told:
-        return _searched(family, (float(window[0]), float(window[1])), samples,
-                         Clock(time_limit, told))  # fmt: skip
+        clock = Clock(time_limit, told)
+        follower = _follow.Follower(
+            system, *sorted(map(family.coordinate, edges)), stop=lambda: clock.tick("points", 0)
+        )
+        atlas = Atlas(follower, clock.tick)
+        atlas.add(theta, first, f"principal at {_place(family, first)}")
+        return _diagram(atlas, edges, _seeded(atlas, edges, samples, clock), clock)
 
 
-def _searched(family: Family, window: Window, samples: int, clock: Clock) -> Diagram:
-    """Return the diagram of a family of games."""
-    system = System(family)
+def _first(family: Family, window: Window) -> float:
+    """Return where the principal equilibrium is taken: the largest eps, else the window's start."""
     ends = [family.coordinate(t) for t in window]
-    low, high = sorted(ends)
-    follower = _follow.Follower(
-        system, low, high, stop=lambda: clock.tick("points", len(atlas.found))
-    )
-    atlas = Atlas(follower, clock.tick)
-    first = low if family.name == "eps" and family.path is None else ends[0]  # eps at its largest
-    atlas.add(_principal(system, first), first, f"principal at {_place(family, first)}")
+    return min(ends) if family.name == "eps" and family.path is None else ends[0]
+
+
+def _seeded(
+    atlas: Atlas, window: Window, samples: int, clock: Clock
+) -> tuple[tuple[float, int, bool], ...]:
+    """Add the branches through what is found at evenly spaced places; return what was."""
+    ends = [atlas.follower.system.family.coordinate(t) for t in window]
+    places = np.linspace(ends[0], ends[1], samples).tolist() if samples > 1 else ends[:samples]
     counts: list[tuple[float, int, bool]] = []
-    for mu in np.linspace(ends[0], ends[1], samples).tolist() if samples > 1 else ends[:samples]:
+    for mu in places:
         if clock.stopped:
             break
         counts.append(_seed(atlas, mu, samples - len(counts), clock))
-    return _diagram(atlas, window, tuple(counts), clock)
+    return tuple(counts)
 
 
 def _place(family: Family, mu: float) -> str:
@@ -320,8 +330,9 @@ def _diagram(
     if clock.stopped:
         notes.append("the time ran out: branches may be missing, or end early")
     family = system.family
+    game, concept = family.at(family.coordinate(window[1]))
     return Diagram(
-        family.game, family.concept, family.name, window, tuple(branches), tuple(stable),
+        game, concept, family.name, window, tuple(branches), tuple(stable),
         tuple(points), counts, not clock.stopped, tuple(notes),
     )  # fmt: skip
 

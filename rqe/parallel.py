@@ -111,7 +111,8 @@ def map_tasks(
     -----
     A result is handed over once. The order of completion differs from run to run: sort by index,
     or give every task its own seed, to have reproducible results. Leaving the loop early cancels
-    the tasks that have not begun.
+    the tasks that have not begun. A Dask cluster that has lost all its workers is waited for: it
+    may get new ones.
 
     Examples
     --------
@@ -245,11 +246,14 @@ def _completed(
             while pending:
                 future = finished.get()
                 chunk, sendings = pending.pop(future)
-                if future.cancelled() and sendings < _SENDINGS:
-                    submit(chunk, sendings + 1)
-                else:
+                try:
                     results, error = future.result()
-                    yield chunk.start, results, error
+                except CancelledError:
+                    if sendings == _SENDINGS:
+                        raise
+                    submit(chunk, sendings + 1)
+                    continue
+                yield chunk.start, results, error
         finally:
             for future in pending:
                 future.cancel()
@@ -271,8 +275,12 @@ def _carrier(executor: Executor, shared: Any) -> Iterator[_Send]:
 
 
 def _dask(executor: Any, shared: Any) -> _Send:
-    """Return what submits a chunk to a Dask cluster, whose workers have the shared data already."""
-    client, held = executor._client, [None]
+    """Return what submits a chunk to a Dask cluster, whose workers have the shared data already.
+
+    The client's own futures are used: those of its executor wait for ever if a worker is lost
+    between the end of a task and the journey of its result.
+    """
+    client, options, held = executor._client, {**executor._kwargs, "pure": False}, [None]
 
     def scattered() -> Any:
         """Return the data on the cluster, sent again if all the workers that had it are gone."""
@@ -281,7 +289,7 @@ def _dask(executor: Any, shared: Any) -> _Send:
         return held[0]
 
     def send(chunk: _Chunk) -> Future[Any]:
-        submitted: Future[Any] = executor.submit(_run, chunk, scattered(), pure=False)
+        submitted: Future[Any] = client.submit(_run, chunk, scattered(), **options)
         return submitted
 
     return send

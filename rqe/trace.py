@@ -172,10 +172,10 @@ def family_of(
         path = PayoffPath(parameter, game=game)
     else:
         path = PayoffPath.line(game, parameter)
-    if path.game(start).shape != game.shape:
+    shape = path.game(start).shape
+    if shape != game.shape:
         raise ValueError(
-            f"parameter must lead through games of the shape of game, {game.shape}; "
-            f"got {path.game(start).shape}"
+            f"parameter must lead through games of the shape of game, {game.shape}; got {shape}"
         )
     return payoff_family(path, concept, (start, end))
 

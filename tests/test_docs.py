@@ -1,33 +1,43 @@
 """Every example runs: README, documentation pages, docstrings and the scripts of examples/.
 
-In Markdown, a ``python`` block is executed and a ``console`` block's ``$ rqe`` lines are given to
-the command line; the blocks of a page share one namespace and one working folder. A ``text``
-block that follows a ``python`` block, and the lines that follow a command, are what it prints.
+In Markdown, a ``python`` block is executed and a ``console`` block's ``$ rqe`` and ``$ marl``
+lines are given to the command lines; the blocks of a page share one namespace and one working
+folder. A ``text`` block that follows a ``python`` block, and the lines that follow a command, are
+what it prints.
 """
 
 import contextlib
 import doctest
 import importlib
 import io
+import os
 import pkgutil
 import re
 import runpy
 import shlex
+import sys
 from pathlib import Path
 
 import pytest
 
+import marl
+import marl.cli
 import rqe
-from rqe.cli import main
+import rqe.cli
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
 SCRIPTS = sorted((ROOT / "examples").glob("*.py"))
+OPTIONAL = ("torch", "transformers")
+PROGRAMS = {"rqe": rqe.cli.main, "marl": marl.cli.main}
 MODULES = [
     name
-    for _, name, _ in pkgutil.walk_packages(rqe.__path__, "rqe.")
+    for package in (rqe, marl)
+    for _, name, _ in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
     if "._kernels" not in name and not name.endswith("__main__")
 ]
+if "jax" not in sys.modules:  # the examples' programs run once and briefly
+    os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=1")
 FENCE = re.compile(r"^```(\w+)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NUMBER = re.compile(r"\b\d+(?:\.\d+)?(?:e[-+]\d+)?\b")
 # Lines of a summary that hold rounding errors and counts of steps: they differ from one processor
@@ -61,10 +71,10 @@ def printed(function, *args):
 
 
 def command_line(command):
-    """Run ``rqe ...`` in this process; a failure is an error of the page."""
+    """Run ``rqe ...`` or ``marl ...`` in this process; a failure is an error of the page."""
     program, *arguments = shlex.split(command)
-    assert program == "rqe", f"only rqe commands can be checked, got {command!r}"
-    code = main(arguments)
+    assert program in PROGRAMS, f"only commands of {list(PROGRAMS)} can be checked, got {command!r}"
+    code = PROGRAMS[program](arguments)
     assert code == 0, f"{command!r} ended with exit code {code}"
 
 
@@ -105,12 +115,19 @@ def test_page_examples_run_and_print_what_the_page_shows(page, workplace):
 @pytest.mark.parametrize("name", MODULES)
 def test_docstring_examples(name, workplace):
     flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
-    result = doctest.testmod(importlib.import_module(name), optionflags=flags)
+    try:
+        module = importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name in OPTIONAL:
+            pytest.skip(f"needs {error.name}")
+        raise
+    result = doctest.testmod(module, optionflags=flags)
     assert result.failed == 0
 
 
-def test_package_docstring_examples(workplace):
-    assert doctest.testmod(rqe, optionflags=doctest.ELLIPSIS).failed == 0
+@pytest.mark.parametrize("package", [rqe, marl], ids=lambda package: package.__name__)
+def test_package_docstring_examples(package, workplace):
+    assert doctest.testmod(package, optionflags=doctest.ELLIPSIS).failed == 0
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)

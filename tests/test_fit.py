@@ -153,6 +153,25 @@ def test_seekers_of_risk_have_tau_zero_flagged():
     assert any("tau = 0" in text for text in found.warnings)
 
 
+def test_random_play_leaves_tau_open_and_says_so():
+    game = rqe.catalog.load("prisoners-dilemma/additive")
+    found = rqe.fit([game] * 2, [[[70, 30], [60, 40]]] * 2)  # more cooperate than not
+    assert found.boundary == {"eps": math.inf}
+    assert found.log_likelihood == pytest.approx(found.random_log_likelihood)
+    assert any("lam = 0" in text for text in found.warnings)
+    assert any("not depend on tau" in text for text in found.warnings)
+    assert all(math.isnan(error) for error in found.standard_errors().values())
+
+
+def test_games_of_two_and_of_three_players_are_pooled():
+    two, counts_two = simulated(21, games=4, n=20_000, tau=0.5, eps=0.7)
+    three, counts_three = simulated(22, games=2, n=20_000, shape=(2, 2, 3), tau=0.5, eps=0.7)
+    found = rqe.fit(two + three, counts_two + counts_three)
+    errors = found.standard_errors()
+    assert abs(found.estimates["tau"] - 0.5) < 4.0 * errors["tau"]
+    assert abs(found.estimates["eps"] - 0.7) < 4.0 * errors["eps"]
+
+
 def test_a_chosen_branch_is_estimated_along():
     game = rqe.catalog.load("stag-hunt/aumann")
     upper = rqe.qre(game, 5.0, start=[[0.99, 0.01]] * 2)

@@ -30,6 +30,8 @@ GOOD = [[10, 20], [5, 25]]
         (GOOD, {"fixed": {"tau": -1.0}}, r"fixed\['tau'\] must be in \[0, inf\]; got -1.0"),
         (GOOD, {"model": "qre", "fixed": {"tau": 1.0}}, "fixed must be one of eps, eps_1, eps_2"),
         (GOOD, {"model": "nash+noise", "fixed": {"noise": 2}}, r"must be in \[0, 1\]"),
+        (GOOD, {"fixed": {"tau": np.inf}}, r"finite tau and eps > 0.*got tau_1 = inf"),
+        (GOOD, {"fixed": {"eps_2": 0}}, r"finite tau and eps > 0.*got eps_2 = 0"),
         (GOOD, {"shared": ["tau", "lam"]}, "shared must be one of tau, eps"),
         (GOOD, {"branch": "upper"}, "branch must be 'principal' or one"),
         (GOOD, {"model": "nash+noise", "estimator": "empirical_payoff"}, "must be 'fixed_point'"),

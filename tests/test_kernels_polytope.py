@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 
 import rqe
 from rqe._kernels import polytope as kernel
-from rqe.enumeration import _walk
+from rqe.enumeration import _rounded, _walk
 from rqe.enumeration._clock import Clock
 from rqe.enumeration._dictionary import polytopes
 
@@ -127,3 +129,84 @@ def test_the_clock_stops_the_walk():
     assert not found.complete
     assert found.status.value == "time_limit"
     assert len(found) == len(rqe.nash(game, "pure"))
+
+
+def proved(polytope):
+    """Bases found in doubles and proved, None where the proof fails."""
+    return _rounded.proved_bases(polytope, Clock(None))
+
+
+@pytest.mark.parametrize("shape", [(2, 2), (1, 3), (4, 4), (6, 5)])
+def test_bases_proved_from_doubles_are_those_of_integers(shape):
+    game = rqe.NormalFormGame(np.random.default_rng(shape).random((2, *shape)))
+    for polytope in polytopes(game):
+        bases = proved(polytope)
+        assert bases is not None
+        assert sorted(bases) == sorted(_walk._walked(polytope, Clock(None))[1])
+
+
+@pytest.mark.parametrize("name", ["quantecon/degenerate-3x2", "oneill"])
+def test_degenerate_polytopes_are_not_for_doubles(name):
+    assert any(proved(polytope) is None for polytope in polytopes(rqe.catalog.load(name)))
+
+
+@given(st.integers(0, 2**32), st.integers(6, 30))
+def test_near_degenerate_polytopes_are_proved_rightly_or_not_at_all(seed, places):
+    """Small integers, moved by fractions far below what doubles can tell apart."""
+    rng = np.random.default_rng(seed)
+    base, moved = rng.integers(0, 3, (2, 3, 4)), rng.integers(0, 3, (2, 3, 4))
+    exact = [
+        [[Fraction(int(u)) + Fraction(int(v), 10**places) for u, v in zip(a, b, strict=True)]
+         for a, b in zip(*pair, strict=True)]
+        for pair in zip(base, moved, strict=True)
+    ]  # fmt: skip
+    for polytope in polytopes(rqe.NormalFormGame(exact)):
+        bases = proved(polytope)
+        if bases is not None:
+            assert sorted(bases) == sorted(_walk._walked(polytope, Clock(None))[1])
+
+
+def test_the_proof_refuses_wrong_and_missing_bases():
+    game = rqe.NormalFormGame(np.random.default_rng(5).random((2, 4, 4)))
+    polytope = polytopes(game)[0]
+    matrix, bases = _rounded._scaled(polytope), np.array(proved(polytope))
+    assert matrix is not None
+    labels = np.array(polytope.dictionary.basic), np.array(polytope.dictionary.nonbasic)
+    assert _rounded._feasible(matrix, bases, *labels)
+    assert _rounded._closed(bases, 4, 8)
+    for k in range(len(bases)):
+        assert not _rounded._closed(np.delete(bases, k), 4, 8)
+    known = set(bases.tolist())
+    for mask in range(256):
+        if mask.bit_count() != 4:
+            continue
+        assert _rounded._feasible(matrix, np.array([mask]), *labels) == (mask in known)
+
+
+def test_equilibria_of_long_decimals_are_exact_and_complete():
+    game = rqe.NormalFormGame(np.random.default_rng(8).random((2, 6, 6)))
+    found = rqe.nash(game, "all")
+    assert found.complete
+    assert "doubles with bounds" in found.notes[0]
+    A, B = game.exact
+    for profile in found.exact:
+        assert profile is not None
+        x, y = profile
+        rows, columns = A @ np.array(y), np.array(x) @ B
+        assert all(rows[a] == max(rows) for a, p in enumerate(x) if p)
+        assert all(columns[b] == max(columns) for b, p in enumerate(y) if p)
+
+
+def test_the_search_in_doubles_is_its_python():
+    game = rqe.NormalFormGame(np.random.default_rng(3).random((2, 3, 3)))
+    polytope = polytopes(game)[1]
+    matrix = _rounded._scaled(polytope)
+    assert matrix is not None
+    start = np.hstack([matrix, np.ones((3, 1))])
+    labels = np.array(polytope.dictionary.basic), np.array(polytope.dictionary.nonbasic)
+    found = []
+    for function in (kernel.explore, kernel.explore.py_func):
+        state, table, bases = np.zeros(4, np.int64), np.full(64, -1), np.zeros(32, np.int64)
+        assert function(start, *labels, state, table, bases, 100) == kernel.DONE
+        found.append(bases[: state[kernel.COUNT]].tolist())
+    assert found[0] == found[1]

@@ -1,6 +1,7 @@
 """Whole branches: where they begin and end, what they pass, how well every point solves."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -267,3 +268,95 @@ def test_arrays_are_the_branchs_own_and_read_only():
     for array in (branch.values, branch.residuals, *branch.log_strategies, *branch.strategies):
         with pytest.raises(ValueError, match="read-only"):
             array[...] = 0
+
+
+def test_a_window_in_tau_gives_the_same_branch_with_its_bifurcation_refined():
+    branch = rqe.trace(FREE_RIDING, eps=0.2, parameter="tau", window=(0.0, 2.0))
+    assert branch.converged
+    assert branch.window == (0.0, 2.0)
+    assert (branch.values[0] == 0.0).all()
+    assert (branch.values[-1] == 2.0).all()
+    assert branch.residual < 1e-12
+    (point,) = branch.bifurcation_points
+    (k,) = branch.bifurcations
+    assert branch.values[k, 0] == point.value == pytest.approx(PITCHFORK, abs=1e-13)
+    assert rqe.bifurcations(branch) == branch.bifurcation_points
+    assert_same_profile(at(branch, -1), rqe.solve(FREE_RIDING, 2.0, 0.2).log_strategies)
+
+
+@each_pair
+def test_a_window_in_eps_ends_where_the_solver_does(penalty, regularizer):
+    game, options = game_of((2, 3), 7), {"penalty": penalty, "regularizer": regularizer}
+    branch = rqe.trace(game, [1.0, 2.0], [1.0, 0.5], window=(2.0, 0.1), **options)
+    assert branch.converged
+    np.testing.assert_array_equal(branch.values[0], [2.0, 1.0])
+    np.testing.assert_allclose(branch.values[-1], [0.1, 0.05], rtol=1e-15)
+    solution = rqe.solve(game, [1.0, 2.0], branch.values[-1], **options)
+    assert_same_profile(at(branch, -1), solution.log_strategies, atol=1e-8)
+
+
+@each_pair
+@pytest.mark.parametrize("way", ["direction", "function", "game", "path"])
+def test_a_branch_in_a_payoff_parameter(way, penalty, regularizer):
+    game = game_of((2, 3), 3)
+    step = np.random.default_rng(4).normal(size=game.payoffs.shape)
+    parameter = {
+        "direction": step,
+        "function": lambda t: game.payoffs + t * step,
+        "game": lambda t: rqe.NormalFormGame(game.payoffs + t * step),
+        "path": rqe.PayoffPath.line(game, step, name="t"),
+    }[way]
+    options = {"penalty": penalty, "regularizer": regularizer}
+    branch = rqe.trace(game, 1.0, 0.2, parameter=parameter, window=(-0.5, 1.0), **options)
+    assert branch.converged
+    assert branch.parameter == "t"
+    for k in (0, len(branch) // 2, -1):
+        there, concept = branch.at(k)
+        t = float(branch.values[k, 0])
+        np.testing.assert_allclose(there.payoffs, game.payoffs + t * step, atol=1e-15)
+        assert check(there, concept, at(branch, k)).residual == branch.residuals[k] < 1e-11
+    end = rqe.solve(rqe.NormalFormGame(game.payoffs + step), 1.0, 0.2, **options)
+    assert_same_profile(at(branch, -1), end.log_strategies, atol=1e-8)
+
+
+def test_a_fold_in_a_payoff_parameter_is_followed():
+    """As the reward of the stag falls, its equilibrium meets the mixed one and turns back."""
+    hunt = rqe.NormalFormGame([[[9, 0], [8, 7]], [[9, 8], [0, 7]]])
+    step = np.zeros_like(hunt.payoffs)
+    step[:, 0, 0] = -1.0
+    branch = rqe.trace(
+        hunt, eps=0.15, parameter=rqe.PayoffPath.line(hunt, step, name="loss"), window=(0.0, 5.0),
+        start=[[0.99, 0.01]] * 2, throw=False,
+    )  # fmt: skip
+    assert not branch.converged
+    assert "turns back" in branch.notes[0]
+    (fold,) = branch.bifurcation_points
+    assert (fold.kind, fold.side, fold.parameter) == ("fold", "below", "loss")
+    x, t = fold.strategies[0][0], fold.value  # eps logit(x) = (9 - t - 8 + 7) x - 7, and its slope
+    assert 0.15 * math.log(x / (1.0 - x)) == pytest.approx((8.0 - t) * x - 7.0, abs=1e-12)
+    assert 0.15 / (x * (1.0 - x)) == pytest.approx(8.0 - t, rel=1e-7)
+    with pytest.raises(rqe.ConvergenceError):
+        rqe.trace(hunt, eps=0.15, parameter=step, window=(0.0, 5.0), start=[[0.99, 0.01]] * 2)
+    assert set(branch.to_frame().columns) >= {"loss", "probability"}
+    assert "loss" in branch.summary()
+    axes = branch.plot()
+    assert axes.get_xlabel() == "loss"
+
+
+def test_windows_and_starts_are_checked():
+    for parameter, message in ((np.ones((2, 2, 2)), "window must be given"), ("mu", "one of")):
+        with pytest.raises(ValueError, match=message):
+            rqe.trace(FREE_RIDING, eps=0.2, parameter=parameter)
+    with pytest.raises(ValueError, match="start needs a window"):
+        rqe.trace(FREE_RIDING, eps=0.2, start=[[0.5, 0.5]] * 2)
+    with pytest.raises(ValueError, match="one shape for every t"):
+        rqe.trace(FREE_RIDING, eps=0.2, parameter=lambda t: game_of((3, 3)), window=(0.0, 1.0))
+    with pytest.raises(ValueError, match="finite"):
+        rqe.trace(
+            FREE_RIDING, eps=0.2, window=(0.0, 1.0),
+            parameter=lambda t: FREE_RIDING.payoffs + (math.nan if t > 0.5 else 0.0),
+        )  # fmt: skip
+    wrong: Any = 3
+    for make in (lambda: rqe.PayoffPath(wrong), lambda: rqe.PayoffPath(abs, name="")):
+        with pytest.raises(TypeError):
+            make()

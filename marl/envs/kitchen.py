@@ -92,7 +92,7 @@ class Kitchen:
     >>> sorted(map(tuple, state.pos.tolist()))
     [(0, 1), (1, 0)]
     >>> step = env.step(jax.random.key(1), state, jax.numpy.array([4, 4]))
-    >>> float(step.shared), step.private.tolist(), bool(step.done)
+    >>> float(step.shared), (step.private + 0).tolist(), bool(step.done)
     (0.0, [0.0, 0.0], False)
     """
 
@@ -193,7 +193,7 @@ class Kitchen:
             "bumps": bumps.astype(jnp.float32),
         }
         shared = self.delivery * info["deliveries"].sum() + self.pickup * info["pickups"].sum()
-        private = -self.move_cost * info["moves"] - self.bump_cost * info["bumps"]
+        private = 0.0 - self.move_cost * info["moves"] - self.bump_cost * info["bumps"]
         carrying = (state.carrying & ~delivers) | picks
         onions = state.onions & ~takes.any(axis=0)
         return Moved(KitchenState(pos, carrying, onions, state.t), shared, private, info)

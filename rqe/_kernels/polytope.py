@@ -18,6 +18,7 @@ DONE, PAUSED, FULL, OVERFLOW = 0, 1, 2, 3
 SCALE, COLUMN, DEPTH, COUNT = 0, 1, 2, 3  # entries of the array `state`
 _ROUND = 2.0**-49  # bounds the relative error of the few operations on doubles below, amply
 _UNDECIDED = 2
+_NEAR = 1e-10  # doubles closer than this are no evidence of a difference
 
 
 @njit(cache=True, nogil=True)
@@ -260,3 +261,83 @@ def vertices(start, slacks, structural, bases, values):
                 if structural[j] == basic[i]:
                     values[k, j] = T[i, -1] if d > 0 else -T[i, -1]
     return True
+
+
+@njit(cache=True, nogil=True)
+def explore(start, slacks, structural, state, table, bases, budget):
+    """Collect the bases that a search in doubles meets; nothing is proved of them.
+
+    start: (R, C + 1) doubles, the dictionary at the origin, of which every basis's own is made
+    afresh, so that errors do not pile up. state: COLUMN is the number of bases whose neighbours are
+    known, COUNT that of all; zeros at first. table, bases: as for `walk`. Return DONE, PAUSED,
+    FULL, or OVERFLOW where a tie is near: the polytope may be degenerate.
+    """
+    T, basic, nonbasic = np.empty_like(start), slacks.copy(), structural.copy()
+    if state[COUNT] == 0:
+        bases[0] = _mask(structural)
+        table[_slot(table, bases[0])] = bases[0]
+        state[COUNT] = 1
+    until = state[COLUMN] + budget
+    while state[COLUMN] < state[COUNT]:
+        if state[COUNT] + len(nonbasic) > min(len(bases), len(table) // 2):
+            return FULL
+        if state[COLUMN] >= until:
+            return PAUSED
+        mask = bases[state[COLUMN]]
+        T[:], basic[:], nonbasic[:] = start, slacks, structural
+        if not _reach(T, basic, nonbasic, mask):
+            return OVERFLOW
+        for c in range(len(nonbasic)):
+            r = _sole(T, c)
+            if r < 0:
+                return OVERFLOW
+            new = mask ^ (np.int64(1) << nonbasic[c]) ^ (np.int64(1) << basic[r])
+            slot = _slot(table, new)
+            if table[slot] != new:
+                table[slot] = bases[state[COUNT]] = new
+                state[COUNT] += 1
+        state[COLUMN] += 1
+    return DONE
+
+
+@njit(cache=True, nogil=True)
+def _reach(T, basic, nonbasic, mask):
+    """Pivot from the origin to the basis whose nonbasic labels are the mask; return success."""
+    rows, width = T.shape
+    for c in range(len(nonbasic)):
+        if mask >> nonbasic[c] & 1:
+            continue
+        r = -1
+        for i in range(rows):
+            if mask >> basic[i] & 1 and (r < 0 or abs(T[i, c]) > abs(T[r, c])):
+                r = i
+        if r < 0 or abs(T[r, c]) < _NEAR:
+            return False
+        p = T[r, c]
+        for j in range(width):
+            T[r, j] /= p
+        T[r, c] = 1.0 / p
+        for i in range(rows):
+            f = T[i, c]
+            if i != r and f != 0.0:
+                for j in range(width):
+                    T[i, j] -= f * T[r, j]
+                T[i, c] = -f / p
+        basic[r], nonbasic[c] = nonbasic[c], basic[r]
+    return True
+
+
+@njit(cache=True, nogil=True)
+def _sole(T, c):
+    """Return the row that leaves when column c enters, -1 where there is none or a tie is near."""
+    best, second, row, last = np.inf, np.inf, -1, T.shape[1] - 1
+    for i in range(T.shape[0]):
+        if T[i, c] > _NEAR:
+            ratio = T[i, last] / T[i, c]
+            if ratio < best:
+                best, second, row = ratio, best, i
+            elif ratio < second:
+                second = ratio
+    if row < 0 or best <= 0.0 or second - best <= _NEAR * best:
+        return -1
+    return row

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rqe.bifurcation import _follow, _singular
-from rqe.bifurcation._family import parallel_family, payoff_family, tau_family
+from rqe.bifurcation._family import parallel_family, tau_family
 from rqe.bifurcation._follow import Trail
 from rqe.bifurcation._system import System
 from rqe.bifurcation.bifurcation import Bifurcation, from_singular
@@ -56,11 +56,12 @@ def located(system: System, trail: Trail) -> Located:
 
 
 def unresolved(system: System, trail: Trail, k: int) -> Singular:
-    """Return the middle of the step on which something was met that could not be refined."""
-    theta = 0.5 * (trail.theta[k] + trail.theta[k + 1])
+    """Return a point of the step on which something was met that could not be refined."""
     mu = 0.5 * float(trail.mu[k] + trail.mu[k + 1])
-    on_curve = _follow.newton(system, theta, mu, 8)
-    point = system.point(theta if on_curve is None else on_curve, mu)
+    theta = _follow.newton(system, 0.5 * (trail.theta[k] + trail.theta[k + 1]), mu, 8)
+    if theta is None:
+        theta, mu = trail.theta[k], float(trail.mu[k])
+    point = system.point(theta, mu)
     null = np.linalg.svd(point.response)[2][-1]
     width = abs(float(trail.mu[k + 1] - trail.mu[k]))
     return _singular.Singular(
@@ -129,8 +130,9 @@ def branch_of(
     elif float(residuals.max()) > tol:
         status = Status.INACCURATE
     points = tuple(from_singular(point) for _, point in found.singular)
+    game, concept = family.at(family.coordinate(window[1]))
     return Branch(
-        family.game, family.concept, family.name, values,
+        game, concept, family.name, values,
         tuple(np.array(column) for column in zip(*logs, strict=True)), residuals,
         np.array(trail.turning, np.intp), np.array(trail.crossing, np.intp), status,
         family.path, points, origin, tuple(notes), window,
@@ -148,10 +150,8 @@ def _values(family: Family, mu: float, edges: dict[float, float]) -> Array:
 
 
 def system_of(branch: Branch) -> System:
-    """Return the equations that a branch of `rqe.trace` solves."""
+    """Return the equations that a branch of `rqe.trace` without a window solves."""
     game, concept = branch.game, branch.concept
-    if branch.path is not None and branch.window is not None:
-        return System(payoff_family(branch.path, concept, branch.window))
     if branch.parameter == "tau":
         return System(tau_family(game, concept))
     return System(parallel_family(game, concept))

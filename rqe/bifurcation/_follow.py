@@ -196,7 +196,7 @@ class Follower:
                 break
             landing = self._landing(node, h)
             if landing is not None:
-                trail.append(landing)
+                trail += [landing] * (landing.mu != trail[-1].mu)  # not where it leads straight out
                 end = WINDOW
                 break
             point, correction = correct(self.system, node, h)

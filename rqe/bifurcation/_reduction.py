@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-_STEP = 2e-3  # of differences: fourth order, so that 1e-11 is lost
+STEPS = (2e-3, 2e-4, 2e-5)  # of differences, of fourth order: shorter where others are near
 _TOL = 1e-14
 _LOOSE = 1e-11  # of a point on an arm, close to the singular point, where g is flat
 
@@ -74,6 +74,8 @@ class Reduction:
         The equations.
     theta, mu : array (n,), float
         The base point, close to a singular point of the curve.
+    step : float
+        Of differences in sigma and mu.
 
     Attributes
     ----------
@@ -83,14 +85,16 @@ class Reduction:
         Right null vector, of length 1 in Fisher's metric.
     """
 
-    def __init__(self, system: System, theta: Array, mu: float) -> None:
-        self.system, self.theta, self.mu = system, theta, mu
+    def __init__(self, system: System, theta: Array, mu: float, step: float = STEPS[0]) -> None:
+        self.system, self.theta, self.mu, self.step = system, theta, mu, step
         base = system.point(theta, mu)
         left, self.singular_values, right = np.linalg.svd(base.response)
         length = base.length(right[-1])
         if not length > 0.0:
             raise ReductionError("the null vector moves no strategy")
-        self.phi: Array = right[-1] / length
+        null = right[-1] / length
+        first = int((np.abs(null) > 1e-3 * np.abs(null).max()).argmax())
+        self.phi: Array = null if null[first] > 0.0 else -null  # the same on every machine
         self._b: Array = base.own @ left[:, -1]
         self._c = base.lower(self.phi)
 
@@ -144,20 +148,20 @@ class Reduction:
 
     def hessian(self, sigma: float, mu: float) -> tuple[float, float, float]:
         """Return g_ss, g_sm, g_mm, by differences of the exact gradient."""
-        along_s = [self.at(sigma + k * _STEP, mu) for k in (-2, -1, 1, 2)]
-        along_m = [self.at(sigma, mu + k * _STEP) for k in (-2, -1, 1, 2)]
+        along_s = [self.at(sigma + k * self.step, mu) for k in (-2, -1, 1, 2)]
+        along_m = [self.at(sigma, mu + k * self.step) for k in (-2, -1, 1, 2)]
         return (
-            _slope([v.g_s for v in along_s]), _slope([v.g_m for v in along_s]),
-            _slope([v.g_m for v in along_m]),
+            self._slope([v.g_s for v in along_s]), self._slope([v.g_m for v in along_s]),
+            self._slope([v.g_m for v in along_m]),
         )  # fmt: skip
 
     def jet(self, sigma: float, mu: float) -> Jet:
         """Return the derivatives that tell what a singular point is."""
         here = self.at(sigma, mu)
         ss, sm, mm = self.hessian(sigma, mu)
-        slopes = [self.at(sigma + k * _STEP, mu).g_s for k in (-2, -1, 0, 1, 2)]
+        slopes = [self.at(sigma + k * self.step, mu).g_s for k in (-2, -1, 0, 1, 2)]
         a, b, mid, d, e = slopes
-        sss = (16.0 * (b + d) - (a + e) - 30.0 * mid) / (12.0 * _STEP**2)
+        sss = (16.0 * (b + d) - (a + e) - 30.0 * mid) / (12.0 * self.step**2)
         return Jet(here.g, here.g_s, here.g_m, ss, sm, mm, sss)
 
     def crossing(self, sigma: float, mu: float) -> tuple[float, float, float]:
@@ -213,7 +217,6 @@ class Reduction:
                 return Value(mu, done.g_s, done.g_m, done.theta, done.theta_s, done.theta_m)
         return None
 
-
-def _slope(values: list[float]) -> float:
-    """Return the derivative at 0 from values at -2, -1, 1, 2 steps."""
-    return (8.0 * (values[2] - values[1]) - (values[3] - values[0])) / (12.0 * _STEP)
+    def _slope(self, values: list[float]) -> float:
+        """Return the derivative at 0 from values at -2, -1, 1, 2 steps."""
+        return (8.0 * (values[2] - values[1]) - (values[3] - values[0])) / (12.0 * self.step)

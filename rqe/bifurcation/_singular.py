@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rqe.bifurcation import _follow
-from rqe.bifurcation._reduction import Jet, Reduction, ReductionError
+from rqe.bifurcation._reduction import STEPS, Jet, Reduction, ReductionError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -96,9 +97,9 @@ def near(system: System, theta: Array, mu: float, ahead: Array, fold: bool) -> S
 
     ahead: (n + 1,) direction of the curve there.
     """
-    for turning in (fold, not fold):
+    for turning, step in itertools.product((fold, not fold), STEPS):
         try:
-            found = _solved(system, theta, mu, ahead, turning)
+            found = _solved(system, theta, mu, ahead, turning, step)
         except (ReductionError, np.linalg.LinAlgError):
             continue
         if found is not None:
@@ -106,16 +107,18 @@ def near(system: System, theta: Array, mu: float, ahead: Array, fold: bool) -> S
     return None
 
 
-def _solved(system: System, theta: Array, mu: float, ahead: Array, fold: bool) -> Singular | None:
+def _solved(
+    system: System, theta: Array, mu: float, ahead: Array, fold: bool, step: float
+) -> Singular | None:
     """Return the fold, or the crossing, next to (theta, mu); None if there is none."""
     start, begin = theta, mu
     error = math.inf
     for _ in range(3):  # each time from null vectors of the point that was found
-        reduction = Reduction(system, theta, mu)
+        reduction = Reduction(system, theta, mu, step)
         solve = reduction.fold if fold else reduction.crossing
         sigma, mu, error = solve(0.0, mu)
         theta = reduction.at(sigma, mu).theta
-    reduction = Reduction(system, theta, mu)
+    reduction = Reduction(system, theta, mu, step)
     point = system.point(theta, mu)
     move = np.append(theta - start, mu - begin)
     if math.hypot(point.length(move[:-1]), float(move[-1])) > _REACH:

@@ -271,8 +271,9 @@ def solved(matrix: Array, right: Array) -> Array:
 def _own_first(table: Array, i: int) -> Array:
     """Return player i's payoffs as (n_i, joint actions of the others), one of them subtracted."""
     own = np.moveaxis(table, i, 0)
-    flat: Array = own.reshape(own.shape[0], -1)
-    return flat - flat[0, 0]
+    flat = own.reshape(own.shape[0], -1)
+    relative: Array = flat - flat[0, 0]
+    return relative
 
 
 def _basis(n: int, fixed: bool) -> Array:

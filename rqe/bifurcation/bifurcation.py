@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 
+_ROUNDING = 1e-15  # a value is not known better
+
+
 @dataclass(frozen=True, eq=False)
 class Direction:
     """The tangent of one branch at a bifurcation.
@@ -192,6 +195,6 @@ def from_singular(point: Singular) -> Bifurcation:
         family.name, family.value(point.mu), _plain.read_only(family.values(point.mu)),
         tuple(_plain.read_only(log_x) for log_x in logs), tuple(moved(v) for v in point.null),
         tuple(Direction(moved(arm[:-1]), float(arm[-1]) * slope) for arm in point.arms),
-        point.on, point.error * abs(slope) + 1e-16 * abs(family.value(point.mu)),
+        point.on, point.error * abs(slope) + _ROUNDING * abs(family.value(point.mu)),
         check(game, concept, logs).residual, point.note, point,
     )  # fmt: skip

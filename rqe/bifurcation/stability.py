@@ -28,16 +28,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rqe import _plain
-from rqe.bifurcation import _build
 from rqe.bifurcation._family import parallel_family
 from rqe.bifurcation._system import System
 from rqe.branch import Branch
 from rqe.solution import Solution
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from rqe.bifurcation._system import Point
+    from rqe.concepts import Concept
+    from rqe.games import NormalFormGame
 
     Array = NDArray[np.float64]
 
@@ -121,27 +124,29 @@ def stability(result: Solution | Branch) -> Stability:
     ([True], [False])
     """
     if isinstance(result, Solution):
-        if not float(result.concept.eps.min()) > 0.0:
-            raise ValueError(f"eps must be > 0 for every player; got {result.eps.tolist()}")
-        system = System(parallel_family(result.game, result.concept))
-        least = float(result.concept.eps.min())
-        mu = 0.0 if least == np.inf else system.family.coordinate(least)
-        return of_points([system.point(system.theta(result.log_strategies), mu)])
-    if not isinstance(result, Branch):
+        places = [(result.game, result.concept)]
+        profiles = [result.log_strategies]
+    elif isinstance(result, Branch):
+        places = [result.at(k) for k in range(len(result))]
+        profiles = list(zip(*result.log_strategies, strict=True))
+    else:
         raise TypeError(f"result must be a Solution or a Branch; got {type(result).__name__}")
-    if result.parameter == "eps" and not float(result.values.min()) > 0.0:
-        raise ValueError("eps must be > 0 at every point; this branch ends at the limit eps = 0")
-    system = _build.system_of(result)
-    trail = _build.trail_of(system, result)
-    rates = of_points(
-        [system.point(theta, float(mu)) for theta, mu in zip(trail.theta, trail.mu, strict=True)]
-    )
-    start = len(result) - len(trail.mu)  # the centroid
-    return Stability(
-        np.append(np.full(start, -1.0), rates.best_response_rate),
-        np.append(np.zeros(start), rates.spectral_radius),
-        np.append(np.full(start, -np.inf), rates.regret_rate),
-    )
+    for _, concept in places:
+        if not float(concept.eps.min()) > 0.0:
+            raise ValueError(
+                "eps must be > 0 for every player, at every point; "
+                f"got {concept.eps.tolist()}, where best responses jump"
+            )
+    pairs = zip(places, profiles, strict=True)
+    return of_points([_point(game, concept, logs) for (game, concept), logs in pairs])
+
+
+def _point(game: NormalFormGame, concept: Concept, logs: Sequence[Array]) -> Point:
+    """Return one equilibrium as a point of the equations."""
+    system = System(parallel_family(game, concept))
+    least = float(concept.eps.min())
+    mu = 0.0 if least == np.inf else system.family.coordinate(least)
+    return system.point(system.theta(logs), mu)
 
 
 def of_points(points: list[Point]) -> Stability:

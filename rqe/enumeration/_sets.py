@@ -88,7 +88,11 @@ def by_vertices(game: NormalFormGame, clock: Clock, tol: float) -> SolutionSet:
     done = found.done
     parts = components([pair for _, _, pair in rows]) if done else ()
     exact = tuple(row[0] for row in rows)
-    method = "vertices of the best-response polytopes, in exact integers"
+    method = "vertices of the best-response polytopes, " + (
+        "in doubles with bounds for every rounding error; equilibria in exact fractions"
+        if found.rounded
+        else "in exact integers"
+    )
     if any(not part.isolated for part in parts):
         size = "one component" if len(parts) == 1 else f"{len(parts)} components"
         notes += (f"degenerate: the extreme equilibria span {size} of equilibria",)

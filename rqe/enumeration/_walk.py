@@ -1,16 +1,20 @@
-"""Vertices of a best-response polytope: by compiled 64-bit integers where they fit, else Python's.
+"""Vertices of a best-response polytope, all of them, by the quickest means that proves it.
 
-Both are exact and meet the same bases. The compiled walk notices when a number would not fit, and
-then all is done again in integers of any size.
+First by a compiled walk in exact 64-bit integers, which notices when a number would not fit. Then,
+for a nondegenerate polytope, from doubles with a proof (`_rounded`). Else by a walk in integers of
+any size.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+
+from rqe.enumeration._rounded import proved_bases
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,10 +32,14 @@ _ROOM = 1024
 
 
 class Vertices(NamedTuple):
-    """Vertices but the origin: masks of the labels that are zero, and of the nonbasic ones."""
+    """Vertices but the origin: masks of the labels that are zero, and of the nonbasic ones.
+
+    `rounded` says that they were found in doubles, with a proof, and not in integers.
+    """
 
     tights: list[int]
     bases: list[int]
+    rounded: bool = False
 
 
 def vertices(polytope: Polytope, clock: Clock) -> Vertices:
@@ -39,15 +47,18 @@ def vertices(polytope: Polytope, clock: Clock) -> Vertices:
 
     Each is met once per basis and returned once. Some are missing if the clock has stopped.
     """
-    start = _array(polytope)
+    start, rounded = _array(polytope), False
     found = None if start is None else _compiled(polytope, start, clock)
+    if found is None and _n_labels(polytope) <= _LABELS:
+        bases = proved_bases(polytope, clock)
+        found, rounded = (None, False) if bases is None else ((bases, bases), True)
     found = _walked(polytope, clock) if found is None else found
     origin = polytope.dictionary.mask
     first: dict[int, int] = {}
     for tight, basis in zip(*found, strict=True):
         if tight & origin != origin:
             first.setdefault(tight, basis)
-    return Vertices(list(first), list(first.values()))
+    return Vertices(list(first), list(first.values()), rounded)
 
 
 def strategies(polytope: Polytope, bases: Sequence[int]) -> list[Strategy]:
@@ -65,11 +76,15 @@ def strategies(polytope: Polytope, bases: Sequence[int]) -> list[Strategy]:
 
 def _array(polytope: Polytope) -> Integers | None:
     """Return the dictionary as an array of 64-bit integers, None if it does not fit."""
-    dictionary = polytope.dictionary
-    labels = len(dictionary.basic) + len(dictionary.nonbasic)
-    if labels > _LABELS or max(map(max, dictionary.rows)) > _LARGEST:
+    rows = polytope.dictionary.rows
+    if _n_labels(polytope) > _LABELS or max(map(max, rows)) > _LARGEST:
         return None
-    return np.array(dictionary.rows, dtype=np.int64)
+    return np.array(rows, dtype=np.int64)
+
+
+def _n_labels(polytope: Polytope) -> int:
+    """Return the number of all labels."""
+    return len(polytope.dictionary.basic) + len(polytope.dictionary.nonbasic)
 
 
 def _labels(polytope: Polytope) -> tuple[Integers, Integers]:
@@ -156,19 +171,16 @@ def _walk(polytope: Polytope) -> Iterator[int]:
 
 
 def _at(polytope: Polytope, basis: int) -> Strategy:
-    """Return the strategy at a basis, by pivots there and back."""
-    dictionary, trail = polytope.dictionary, []
-    for c, label in enumerate(dictionary.nonbasic):
-        if basis >> label & 1:
-            continue
-        r = next(
-            i
-            for i, slack in enumerate(dictionary.basic)
-            if basis >> slack & 1 and dictionary.rows[i][c]
-        )
-        dictionary.pivot(r, c)
-        trail.append((r, c))
-    strategy = polytope.strategy(dictionary.vertex())
-    for r, c in reversed(trail):
-        dictionary.pivot(r, c)
-    return strategy
+    """Return the strategy at a basis, from its linear system in integers of any size."""
+    from flint import fmpz_mat
+
+    dictionary = polytope.dictionary
+    free = [c for c, label in enumerate(dictionary.nonbasic) if not basis >> label & 1]
+    tight = [r for r, label in enumerate(dictionary.basic) if basis >> label & 1]
+    system = fmpz_mat([[dictionary.rows[r][c] for c in free] for r in tight])
+    solved = system.solve(fmpz_mat([[1]] * len(tight)))
+    values = [Fraction(0)] * len(dictionary.nonbasic)
+    for k, c in enumerate(free):
+        values[c] = Fraction(int(solved[k, 0].p), int(solved[k, 0].q))
+    common = math.lcm(*(value.denominator for value in values))
+    return polytope.normalised([int(value * common) for value in values])

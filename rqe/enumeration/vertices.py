@@ -2,8 +2,8 @@
 
 A pair of vertices is an equilibrium when every action is either unplayed or a best response: the
 labels of the two vertices, taken together, are all labels [1]_. Vertices are found by walking
-over the lexicographically feasible bases, in exact integers (`_walk`), so nothing is missed or
-counted twice, whatever ties the payoffs hold. In a nondegenerate game these are all equilibria; in
+over the feasible bases, exactly or with a proof (`_walk`), so nothing is missed or counted twice,
+whatever ties the payoffs hold. In a nondegenerate game these are all equilibria; in
 a degenerate one they span the others [2]_.
 
 References
@@ -31,11 +31,15 @@ if TYPE_CHECKING:
 
 
 class Extreme(NamedTuple):
-    """Extreme equilibria: different strategies of each player, and the pairs that fit together."""
+    """Extreme equilibria: different strategies of each player, and the pairs that fit together.
+
+    `rounded` says that vertices were found in doubles, with a proof, and not in integers.
+    """
 
     strategies: tuple[list[Strategy], list[Strategy]]
     pairs: list[tuple[int, int]]
     done: bool
+    rounded: bool
 
 
 def extreme_equilibria(game: NormalFormGame, clock: Clock) -> Extreme:
@@ -54,10 +58,11 @@ def extreme_equilibria(game: NormalFormGame, clock: Clock) -> Extreme:
         first, second = numbers
         pairs.append((first.setdefault(a, len(first)), second.setdefault(b, len(second))))
     sides = []
-    for polytope, (tights, bases), number in zip(polytope_pair, seen, numbers, strict=True):
-        basis = dict(zip(tights, bases, strict=True))
+    for polytope, found, number in zip(polytope_pair, seen, numbers, strict=True):
+        basis = dict(zip(found.tights, found.bases, strict=True))
         sides.append(strategies(polytope, [basis[tight] for tight in number]))
-    return Extreme((sides[0], sides[1]), pairs, not clock.stopped)
+    rounded = any(found.rounded for found in seen)
+    return Extreme((sides[0], sides[1]), pairs, not clock.stopped, rounded)
 
 
 def _matches(ours: list[int], theirs: list[int], everything: int) -> Iterator[tuple[int, int]]:

@@ -243,17 +243,31 @@ def hessian(problem: Likelihood, c: Array, inside: list[int]) -> Array | None:
 def _with_limits(problem: Likelihood, best: Maximum) -> Maximum:
     """Return the maximum with coordinates moved to 0 or to inf where the likelihood is no lower.
 
-    Near a limit the likelihood is flat, and the search stops where rounding lets it. A likelihood
-    that does not depend on a coordinate at all is left where it is.
+    Near a limit the likelihood is flat, and the search stops where rounding lets it. A coordinate
+    that the likelihood does not depend on at all is put in the middle: it is at no boundary.
     """
     for k, parameter in enumerate(problem.model.free):
-        limit = 0.0 if best.c[k] < _NEAR_ZERO or parameter.kind == "noise" else 1.0
-        if best.c[k] == limit:
+        ends = [_moved(problem, best, [k], place) for place in (0.0, 1.0)]
+        if all(no_lower(end, best) for end in ends):
+            middle = _moved(problem, best, [k], 0.5)
+            best = middle if no_lower(middle, best) else best
             continue
-        there = _moved(problem, best, [k], limit)
-        if no_lower(there, best) and not no_lower(_moved(problem, best, [k], 1.0 - limit), best):
-            best = there
+        limit = 0 if best.c[k] < _NEAR_ZERO or parameter.kind == "noise" else 1
+        if best.c[k] != limit and no_lower(ends[limit], best):
+            best = _settled(problem, ends[limit], k)
     return _jointly(problem, best)
+
+
+def _settled(problem: Likelihood, best: Maximum, k: int) -> Maximum:
+    """Return the maximum over the other coordinates with coordinate k at its limit.
+
+    Next to the limit inf they are sought at the end of the search, as good as the limit itself.
+    """
+    end = best.c.copy()
+    end[k] = min(end[k], problem.model.bounds()[k])
+    found = refine(problem, Maximum(end, problem.value(end)), held=k)
+    there = _moved(problem, found, [k], float(best.c[k]))
+    return there if there.value >= best.value else best
 
 
 def _moved(problem: Likelihood, best: Maximum, which: list[int], place: float) -> Maximum:

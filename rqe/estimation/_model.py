@@ -158,11 +158,23 @@ def of(
             free += [Parameter(kind, kind, tuple(open_roles))] if open_roles else []
         else:
             free += [Parameter(f"{kind}_{r + 1}", kind, (r,)) for r in open_roles]
+    if free:
+        _smooth(given)
     ranges = np.concatenate([game.payoff_range for game in games])
     unit = float(np.median(ranges[ranges > 0.0])) if (ranges > 0.0).any() else 1.0
     return Model(
         model, penalty, regularizer, estimator, n_roles, tuple(free), given, unit
     )  # fmt: skip
+
+
+def _smooth(given: Mapping[str, float]) -> None:
+    """Raise if a fixed parameter leaves no smooth likelihood of the others."""
+    for name, value in given.items():
+        if value == (math.inf if name.startswith("tau") else 0.0) and name[:3] in ("tau", "eps"):
+            raise ValueError(
+                "fixed must have finite tau and eps > 0 where other parameters are estimated, as "
+                f"equilibria are not smooth there; got {name} = {value:g}"
+            )
 
 
 def _shared(shared: Any, kinds: tuple[str, ...]) -> set[str]:

@@ -17,6 +17,7 @@ from rqe.estimation._build import build
 from rqe.estimation._data import Observations, listed_games, observations
 from rqe.estimation._likelihood import Likelihood, Maximum
 from rqe.estimation._model import Model, Parameter, Point, reciprocal
+from rqe.games import NormalFormGame
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -307,17 +308,15 @@ class Fit:
         most = max(game.n_players for game in listed)
         if most > self.model.n_roles:
             raise ValueError(f"games must have at most {self.model.n_roles} players; got {most}")
-        logs = build(self.model, None, None, listed).predictor.logs(self.point)
+        logs = build(self.model, None, None, listed).predictions(self.point)
         profiles = tuple(tuple(np.exp(log_x) for log_x in rows) for rows in logs)
-        from rqe.games import NormalFormGame
-
         return profiles[0] if isinstance(games, NormalFormGame) else profiles
 
     def score(self, games: Any, counts: Any, n: Any = None) -> float:
         """Return the log-likelihood per choice of other data under the estimates; 0 is perfect."""
         data = observations(games, counts, n)
-        self.predict(data.games)
-        logs = build(self.model, None, None, data.games).predictor.logs(self.point)
+        with np.errstate(divide="ignore"):
+            logs = [[np.log(x) for x in profile] for profile in self.predict(data.games)]
         return float(data.log_likelihoods(logs).sum()) / data.n_choices
 
     def rows(self, errors: str = "observed", level: float = 0.95) -> Iterator[dict[str, Any]]:

@@ -36,7 +36,7 @@ class Written:
         >>> import rqe
         >>> frame = rqe.catalog.load("stag-hunt").to_frame()
         >>> frame.loc[("stag", "hare"), "payoff 2"]
-        np.float64(8.0)
+        np.float64(3.0)
         """
         from rqe.games._frames import game_frame
 

@@ -103,14 +103,20 @@ def deflation(
         used += 1
         theta = _deflated(system, mu, start, known)
         if theta is None:
-            start = rng.normal(size=system.size) * unit / math.sqrt(system.size)
+            start = _away(system, unit, rng)
             continue
         known.append(theta)
         before = len(pool.solutions)
         pool.add(pool.solution(system.logs(theta), "deflation"))
         if len(pool.solutions) == before:
-            start = rng.normal(size=system.size) * unit / math.sqrt(system.size)
+            start = _away(system, unit, rng)
     return used
+
+
+def _away(system: System, unit: float, rng: np.random.Generator) -> Array:
+    """Return random logits, of all lengths up to `unit`."""
+    drawn: Array = rng.normal(size=system.size) / math.sqrt(system.size)
+    return drawn * unit * float(rng.random()) ** 2
 
 
 def _deflated(system: System, mu: float, theta: Array, known: list[Array]) -> Array | None:

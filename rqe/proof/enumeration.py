@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 _SHARE = 0.4  # of the time limit, at most, goes to the search before the proof
 _QUICK = 1.0  # seconds, at most, of a proof that is tried before any search
-_DEFLATED = 10
+_DEFLATED = 20
 
 
 def solve_all(
@@ -81,7 +81,8 @@ def solve_all(
         Branch and prune is tried on games with at most so many free probabilities,
         ``sum (n_i - 1)`` over players with finite tau and eps.
     time_limit : float or None
-        Seconds after which the search returns what it has; None for no limit.
+        Seconds after which the search returns what it has; None for no limit. They count from
+        when the principal equilibrium is found.
     progress : callable, True or None
         Called a few times a second as ``progress(text, seconds)``; True shows a bar (tqdm).
     rng : Generator or int
@@ -135,9 +136,10 @@ def solve_all(
             f"eps must be > 0 for every player; got {concept.eps.tolist()}. For all Nash "
             "equilibria give tau = eps = 0; for a risk-averse Nash equilibrium use rqe.solve"
         )
+    pool = Pool(game, concept, given_payoffs(game, payoffs))
+    _principal(pool)
     with reporter(progress, time_limit) as told:
         clock = _clock.Clock(time_limit, told)
-        pool = Pool(game, concept, given_payoffs(game, payoffs))
         return _Search(pool, clock, starts, max_dimensions, np.random.default_rng(rng)).run()
 
 
@@ -150,8 +152,22 @@ def found_at(
     pool = Pool(game, concept, given_payoffs(game, "doubles"))
     for logs in known:
         pool.add(pool.solution(logs, "branch"))
+    _principal(pool)
     search = _Search(pool, Clock(limit), 30, 6, np.random.default_rng(0), follow=False)
     return search.run()
+
+
+def _principal(pool: Pool) -> None:
+    """Add the equilibrium on the principal branch, if it is reached."""
+    from rqe.solve import solve
+
+    concept = pool.concept
+    found = solve(
+        pool.game, concept.tau, concept.eps, penalty=concept.penalty,
+        regularizer=concept.regularizer, throw=False,
+    )  # fmt: skip
+    if found.residual <= 1e-8:
+        pool.add(found)
 
 
 def _check_options(starts: int, max_dimensions: int, time_limit: float | None) -> None:
@@ -177,7 +193,6 @@ class _Search:
 
     def run(self) -> SolutionSet:
         """Return what is found, and whether it is all."""
-        self._principal()
         done: list[str] = ["the principal branch"]
         branches = self._branches()
         verdict = self._verdict(_QUICK)
@@ -185,7 +200,8 @@ class _Search:
             done += self._find(branches)
         if not verdict.complete and not verdict.final:
             verdict = self._verdict(math.inf)
-        if branches is not None and len(self.pool.solutions) > 1 and self.clock.left != 0.0:
+        several = len(self.pool.solutions) > 1 and not verdict.out_of_time
+        if branches is not None and several:
             branches.clock = self.clock
             self._name(branches)
         return _set(self.pool, verdict, done, branches)
@@ -197,18 +213,6 @@ class _Search:
         from rqe.proof._branches import branches_of
 
         return branches_of(self.pool, self.clock)
-
-    def _principal(self) -> None:
-        """Add the equilibrium on the principal branch, if it is reached."""
-        from rqe.solve import solve
-
-        concept = self.pool.concept
-        found = solve(
-            self.pool.game, concept.tau, concept.eps, penalty=concept.penalty,
-            regularizer=concept.regularizer, throw=False,
-        )  # fmt: skip
-        if found.residual <= 1e-8:
-            self.pool.add(found)
 
     def _find(self, branches: Branches | None) -> list[str]:
         """Add what all means find; return which were used."""

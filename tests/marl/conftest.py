@@ -8,8 +8,6 @@ import pytest
 if "jax" not in sys.modules:  # later it would not be read; what is compiled here is tiny
     os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=1")
 
-TINY = {"n_envs": 2, "n_steps": 8, "hidden": (8, 8)}
-
 
 @pytest.fixture(scope="session")
 def train_tiny():
@@ -20,7 +18,8 @@ def train_tiny():
 
     def train(folder, **changes):
         options = {"steps": 128, "seeds": 2, "log_every": 3, **changes}
-        return train_run(marl.make_env("kitchen"), marl.IPPO(**TINY), folder, **options)
+        algo = marl.IPPO(n_envs=2, n_steps=8, hidden=(8, 8))
+        return train_run(marl.make_env("kitchen"), algo, folder, **options)
 
     return train
 

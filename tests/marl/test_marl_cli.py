@@ -189,8 +189,7 @@ def tiny_plan(tiny_run, monkeypatch):
     from marl import SRPO
 
     ippo = Cell("ippo", tiny_run.algo, 2)
-    options = {"n_envs": 2, "n_steps": 8, "hidden": (8, 8), "penalty": "reverse_kl"}
-    srpo = Cell("srpo", SRPO(tau=10.0, **options), 2)
+    srpo = Cell("srpo", SRPO(tau=10.0, n_envs=2, n_steps=8, hidden=(8, 8)), 2)
     sweep = (("reverse_kl", 0.0, ippo), ("reverse_kl", 10.0, srpo))
     whole = Plan(128, (ippo, srpo), sweep, (("ippo", 0.1, ippo),), False)
     monkeypatch.setattr("marl.reproduce.plan", lambda *, quick=False: whole)

@@ -123,19 +123,21 @@ def test_the_checkerboard_of_free_riders():
     assert method.gap.value == pytest.approx(1 - pairs.mean() / 430)
     assert method.crossing.low < method.crossing.value < method.crossing.high
     assert str(method.riders) == "6 of 6 [54 %, 100 %]"
-    assert (method.work[0].value, method.work[1].value) == (0.0, 20.0)
+    assert method.work is not None
+    assert [figure.value for figure in method.work] == [0.0, 20.0]
 
 
 def test_the_same_roles_cross_well_and_still_free_ride():
     returns = np.full((6, 6), 430.0)
     (method,) = summarize(synthetic(returns, [[0.0, 20.0]] * 6))
     assert method.gap.value == 0.0
-    assert method.riders.count == 6
+    assert str(method.riders).startswith("6 of 6")
 
 
 def test_teams_that_stand_still_are_idle_and_not_free_riding():
     (method,) = summarize(synthetic(np.zeros((5, 5)), np.zeros((5, 2))))
-    assert (method.riders.count, method.idle.count) == (0, 5)
+    assert str(method.riders).startswith("0 of 5")
+    assert str(method.idle).startswith("5 of 5")
     assert np.isnan(method.gap.value)
     assert free_riding(np.array([[1.0, 9.1], [1.0, 9.0]])).tolist() == [True, False]
 
@@ -219,7 +221,7 @@ def test_shares_have_exact_intervals():
 def test_bad_samples_are_refused():
     for sizes in ((), (0,)):
         with pytest.raises(ValueError, match="sizes"):
-            bootstrap(lambda *w: np.float64(0.0), *sizes)
+            bootstrap(lambda *w: np.zeros(1), *sizes)
     with pytest.raises(ValueError, match="level must be between 0 and 1, got 95"):
         bootstrap(lambda w: w.sum(axis=-1), 5, level=95)
     with warnings.catch_warnings():
@@ -235,6 +237,7 @@ def test_sampled_play_of_learned_teams_agrees_with_exact_values(tiny_run):
     teams = group("ippo", [tiny_run])
     cross = cross_play(tiny_run.env, [teams], copies=400, partners=())
     exact = exact_cross_play(tiny_run.env, [teams], ["tanh"])
+    assert exact is not None
     errors = cross.spread / np.sqrt(cross.copies)
     assert (np.abs(cross.returns - exact.cross.returns) < 4 * errors).all()
     assert (exact.nash_conv > 0).all()

@@ -18,7 +18,7 @@ jax = pytest.importorskip("jax")
 
 import marl  # noqa: E402
 import marl.run  # noqa: E402
-from marl.checkpoint import CheckpointError, load_arrays  # noqa: E402
+from marl.checkpoint import CheckpointError, load_arrays, save_arrays  # noqa: E402
 from marl.metrics import MetricsFile, interval_rows, read_metrics  # noqa: E402
 from marl.progress import STALLED, Progress, Watchdog  # noqa: E402
 from marl.run import load_run, run_config, train_run, train_runs  # noqa: E402
@@ -86,7 +86,7 @@ def test_a_run_that_ends_anywhere_goes_on_bit_by_bit(
     train_tiny, tiny_run, tmp_path, monkeypatch, moment, interval
 ):
     calls = {"rows": 0, "checkpoints": 0}
-    append, save = MetricsFile.append, marl.run.save_arrays
+    append, save = MetricsFile.append, save_arrays
 
     def appends(self, rows):
         calls["rows"] += 1
@@ -298,7 +298,7 @@ def test_progress_off_a_terminal_is_a_line_each(capsys):
 
 
 def test_the_watchdog_bites_only_when_nothing_happens(capsys):
-    ends = []
+    ends: list[int] = []
     with Watchdog(0.3 / 60, "The state is in runs/a.", ends.append) as dog:
         for _ in range(5):
             time.sleep(0.1)

@@ -4,12 +4,21 @@ Written from the rules alone. A state is ``{"pos": [(r, c), (r, c)], "carrying":
 "onions": [bool, bool], "t": int}``; actions are 0 up, 1 down, 2 left, 3 right, 4 stay.
 """
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 POT = (2, 2)
 ONIONS = [(3, 4), (4, 3)]
 DIRECTION = {0: (-1, 0), 1: (1, 0), 2: (0, -1), 3: (0, 1)}
 
 
-def step(state, actions, order, returns, horizon=50):
+def step(
+    state: Mapping[str, Any],
+    actions: Any,
+    order: Sequence[int],
+    returns: Any,
+    horizon: int = 50,
+) -> tuple[dict[str, Any], float, list[float], bool, dict[str, list[int]]]:
     """State, shared reward, private rewards, done and events after one step.
 
     `order` lists the agents in the order in which they act; `returns` says for each onion whether
@@ -55,9 +64,9 @@ def step(state, actions, order, returns, horizon=50):
     return after, shared, private, t >= horizon, events
 
 
-def observe(state):
+def observe(state: Mapping[str, Any]) -> list[float]:
     """The eight numbers that both agents see."""
-    numbers = []
+    numbers: list[float] = []
     for agent in range(2):
         numbers += [*state["pos"][agent], state["carrying"][agent]]
     return [float(x) for x in (*numbers, *state["onions"])]

@@ -1,0 +1,98 @@
+"""Environment steps per second of training on the kitchen, compile time, memory.
+
+    python -m benchmarks.marl_speed
+
+Every row runs in a fresh process: the paper's settings (`marl.preset`), many seeds vmapped in one
+program, learning included. A step is one joint step of one environment; all phases count. CPU time
+is `time.process_time`, which sums threads; the median over the pieces of a run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.common import aligned, heading, markdown, publish, seconds
+
+HEAD = ("algorithm", "seeds", "steps/CPU s", "steps/s", "compile CPU", "compile wall", "memory")
+
+
+def measure(algo: str, seeds: int, updates: int, pieces: int) -> dict[str, float]:
+    """Figures of one row, in this process."""
+    import jax
+
+    import marl
+
+    env, preset = marl.make_env("kitchen"), marl.preset("kitchen", algo)
+    trainer = marl.Trainer(env, preset.algo)
+    start = time.process_time(), time.perf_counter()
+    state = jax.jit(jax.vmap(trainer.init))(jax.random.split(jax.random.key(0), seeds))
+    go = jax.jit(jax.vmap(lambda s, n: trainer.advance(s, updates, count=n), in_axes=(0, None)))
+    state, _ = jax.block_until_ready(go(state, 1))  # type: ignore[no-untyped-call]
+    compile_cpu, compile_wall = time.process_time() - start[0], time.perf_counter() - start[1]
+    cpu, wall = [], []
+    for _ in range(pieces):
+        start = time.process_time(), time.perf_counter()
+        state, _ = jax.block_until_ready(go(state, updates))  # type: ignore[no-untyped-call]
+        cpu.append(time.process_time() - start[0])
+        wall.append(time.perf_counter() - start[1])
+    steps = seeds * updates * preset.algo.interactions()
+    return {
+        "cpu": steps / statistics.median(cpu),
+        "wall": steps / statistics.median(wall),
+        "compile_cpu": compile_cpu,
+        "compile_wall": compile_wall,
+        "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+
+
+def fresh(*arguments: str) -> dict[str, float]:
+    """Figures of one row, from a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.marl_speed", "--row", *arguments]
+    out = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    figures: dict[str, float] = json.loads(out.strip().splitlines()[-1])
+    return figures
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[10, 30])
+    parser.add_argument("--updates", type=int, default=5, help="updates in a piece")
+    parser.add_argument("--pieces", type=int, default=5)
+    parser.add_argument("--row", nargs=4, metavar=("ALGO", "SEEDS", "UPDATES", "PIECES"))
+    parser.add_argument("--markdown", type=Path)
+    given = parser.parse_args(arguments)
+    if given.row:
+        algo, *numbers = given.row
+        print(json.dumps(measure(algo, *map(int, numbers))))
+        return
+    rows = []
+    for algo in ("ippo", "srpo"):
+        for seeds in given.seeds:
+            found = fresh(algo, str(seeds), str(given.updates), str(given.pieces))
+            rows.append(
+                (
+                    algo,
+                    str(seeds),
+                    f"{found['cpu']:,.0f}",
+                    f"{found['wall']:,.0f}",
+                    seconds(found["compile_cpu"]),
+                    seconds(found["compile_wall"]),
+                    f"{found['memory']:.0f} MB",
+                )
+            )
+            print(" ".join(rows[-1]), flush=True)
+    print(aligned(HEAD, rows))
+    publish(given.markdown, "Training speed", heading("jax", "flax"), [markdown(HEAD, rows)])
+
+
+if __name__ == "__main__":
+    main()
