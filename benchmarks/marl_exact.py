@@ -1,7 +1,8 @@
-"""Exact values on the kitchen, timed: ``python -m benchmarks.marl_exact [--teams 60]``.
+"""Exact values on the kitchen: ``python -m benchmarks.marl_exact [--teams 60] [--run FOLDER ...]``.
 
-CPU seconds of this process, after a first call that compiles; the policies are random tables, which
-reach every state, as trained ones do.
+Without a run, what they cost: CPU seconds of this process, after a first call that compiles; the
+policies are random tables, which reach every state, as trained ones do. With runs (folders that
+`marl train` wrote), what their teams are worth.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
@@ -22,11 +24,48 @@ def cpu(function: Callable[[], object]) -> float:
     return time.process_time() - begin
 
 
+def judge(folder: Path) -> tuple[str, ...]:
+    """Means over the teams of a run, as words."""
+    from marl.run import load_run
+
+    teams = exact.policy_table(load_run(folder).actors)
+    cross = exact.crossplay(teams)
+    own = np.eye(len(teams), dtype=bool)
+    work = cross.events["deliveries"][own]
+    riders = (work.min(axis=1) < 0.1 * work.sum(axis=1)).sum()
+    conv = np.mean([exact.nash_conv(team).value for team in teams])
+    worst = np.mean([exact.worst_case(t[s], seat=s).value for t in teams for s in (0, 1)])
+    risk = [
+        exact.risk_adjusted(team, seat=seat, tau=0.1, penalty="reverse_kl").value
+        for team in teams
+        for seat in (0, 1)
+    ]
+    figures = (cross.total[own].mean(), cross.total[~own].mean(), conv, worst, np.mean(risk))
+    return (folder.name, str(len(teams)), *(f"{x:.1f}" for x in figures), str(riders))
+
+
+def worth(folders: list[Path]) -> None:
+    """Print what the teams of runs are worth."""
+    columns = ("run", "teams", "total", "cross-play", "NashConv", "worst case", "tau 0.1", "riders")
+    print("| " + " | ".join(columns) + " |\n| " + " | ".join(["---"] * len(columns)) + " |")
+    for folder in folders:
+        print("| " + " | ".join(judge(folder)) + " |", flush=True)
+
+
 def main() -> None:
-    """Print the table."""
+    """Print one of the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--teams", type=int, default=60, help="teams in the cross-play matrix")
-    teams = parser.parse_args().teams
+    parser.add_argument("--run", type=Path, action="append", help="a run to judge; repeat")
+    args = parser.parse_args()
+    if args.run:
+        worth(args.run)
+    else:
+        cost(args.teams)
+
+
+def cost(teams: int) -> None:
+    """Print what the functions cost."""
     build = cpu(exact.kitchen_model)
     model = exact.kitchen_model()
     rng = np.random.default_rng(0)

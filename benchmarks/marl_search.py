@@ -4,7 +4,7 @@ Every setting trains a few teams for the same number of environment steps (all p
 is judged by exact values, not by samples: the sum of both returns of an episode as a share of the
 team optimum, exact cross-play over all pairs of its teams, and how many teams free-ride (an agent
 makes less than a tenth of the deliveries). Results go to a CSV file line by line; what is there
-already is not run again. ``--final NAME`` repeats one setting with fresh seeds.
+already is not run again. ``--only NAME --key 1 --out FILE`` repeats one setting with fresh seeds.
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ SETTINGS: dict[str, marl.IPPO | marl.SRPO] = {
     "srpo": marl.SRPO(),
     "normalised": marl.SRPO(normalise_advantages=True, eps=0.02),
     "normalised, 4 minibatches": marl.SRPO(normalise_advantages=True, eps=0.02, minibatches=4),
+    "normalised, 4 minibatches, eps 0.05": marl.SRPO(
+        normalise_advantages=True, eps=0.05, minibatches=4
+    ),
     "normalised, tau 10 -> 0.1": marl.SRPO(
         normalise_advantages=True, eps=0.02, tau=0.1, tau_start=10.0, tau_warmup=1_000_000
     ),

@@ -166,5 +166,7 @@ def _ratio(above: Any, below: Any) -> Array:
 
 
 def _short(value: float) -> str:
-    """Three figures, or all before the point."""
+    """Three figures, or all before the point, or one of what is next to nothing."""
+    if 0.0 < abs(value) < 1e-3:
+        return f"{value:.0e}"
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"

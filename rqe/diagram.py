@@ -208,7 +208,7 @@ def diagram(
 
     Notes
     -----
-    Cost: a millisecond or two of linear algebra per point on a small game, some fifty points per
+    Cost: a few milliseconds of linear algebra per point on a small game, some fifty points per
     branch, and `rqe.solve_all` at each sample. At most 400 free probabilities.
 
     References

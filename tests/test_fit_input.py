@@ -102,6 +102,8 @@ def test_bad_questions_to_a_fit():
         found.profile_interval("eps", level=1.5)
     with pytest.raises(ValueError, match="did you mean 'cluster'"):
         found.covariance("clusters")
+    with pytest.raises(ValueError, match="did you mean 'observed'"):
+        found.summary("observe")
     with pytest.raises(ValueError, match="at least 2 games"):
         found.covariance("cluster")
     with pytest.raises(ValueError, match="at least 2 games"):

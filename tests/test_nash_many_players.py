@@ -204,3 +204,16 @@ def test_an_equilibrium_close_to_the_boundary_is_kept():
         min(x[x > 0].min() for s in two for x in s.strategies),
         rel_tol=1e-6,
     )
+
+
+def test_large_games_stop_in_time_with_their_pure_equilibria():
+    """Comparing all payoffs of 30 x 30 x 30 exactly takes longer than there is."""
+    import time
+
+    rng = np.random.default_rng(4)
+    game = rqe.NormalFormGame(rng.integers(0, 50, (3, 30, 30, 30)))
+    start = time.process_time()
+    found = rqe.nash(game, "all", time_limit=0.3)
+    assert time.process_time() - start < 5.0
+    assert found.status.value == "time_limit"
+    assert len(found) == len(rqe.nash(game, "pure"))

@@ -73,7 +73,7 @@ def test_regions_of_a_triangle_hold_the_best_replies():
     from rqe.concepts import Concept
     from rqe.plot._replies import reply_field
 
-    for tau in (0.0, 1.0):
+    for tau in (0.0, 1.0, float("inf")):
         field = reply_field(ROCK, Concept.of(ROCK, tau, 0.1), 0)
         rng = np.random.default_rng(0)
         for k in rng.choice(len(field.points), 25, replace=False):

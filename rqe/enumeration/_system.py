@@ -19,6 +19,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from rqe.enumeration._clock import Clock
     from rqe.games import NormalFormGame
 
     Array = NDArray[np.float64]
@@ -37,17 +38,22 @@ class Range(NamedTuple):
     rad: Array
 
 
-def differences(game: NormalFormGame) -> list[Array]:
+def differences(game: NormalFormGame, clock: Clock | None = None) -> list[Array]:
     """Return, per player, what action a is worth less action b: shape (n_i, n_i, others' actions).
 
     In payoff ranges, axes a, b, then the others in player order; correctly rounded differences of
-    the exact payoffs.
+    the exact payoffs. Some are missing if the clock has stopped.
     """
-    tables = []
+    tables: list[Array] = []
     for i in range(game.n_players):
         u = np.moveaxis(game.exact[i], i, 0)
         width = (max(u.flat) - min(u.flat)) or 1
-        tables.append(((u[:, None] - u[None, :]) / width).astype(float))
+        rows = []
+        for k, own in enumerate(u):
+            rows.append(((own - u) / width).astype(float))
+            if clock is not None and clock.tick(f"actions compared for player {i + 1}", k + 1):
+                return tables
+        tables.append(np.stack(rows))
     return tables
 
 

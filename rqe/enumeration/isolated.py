@@ -76,7 +76,7 @@ def isolated_equilibria(game: NormalFormGame, clock: Clock) -> Isolated:
         strategies = [np.eye(n)[a] for a, n in zip(profile, game.shape, strict=True)]
         found.profiles.append(strategies)
         found.exact.append(tuple(tuple(map(Fraction, x.astype(int).tolist())) for x in strategies))
-    tables = differences(game)
+    tables = differences(game, clock)
     for support in _supports(game.shape):
         if clock.stopped:
             found.ended = False

@@ -9,9 +9,10 @@ from rqe.estimation.comparing import (
     vuong,
 )
 from rqe.estimation.entry import fit
+from rqe.estimation.errors import EstimationError
 from rqe.estimation.estimator import RQEEstimator
 from rqe.estimation.resampling import Bootstrap, LeaveOneOut, bootstrap, leave_one_out
-from rqe.estimation.result import EstimationError, Fit
+from rqe.estimation.result import Fit
 
 __all__ = [
     "Bootstrap",

@@ -51,7 +51,8 @@ def estimate(
     start: Array | None = None,
 ) -> Fit:
     """Return the fit of a model to data; a start makes the search shorter."""
-    from rqe.estimation.result import EstimationError, Fit
+    from rqe.estimation.errors import EstimationError
+    from rqe.estimation.result import Fit
 
     problem = build(model, data, anchors)
     best = maximise(problem, start)

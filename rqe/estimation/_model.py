@@ -37,6 +37,12 @@ class Parameter(NamedTuple):
     kind: str
     roles: tuple[int, ...]
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names under which it is reported: an eps also as the lam that belongs to it."""
+        eps = self.kind == "eps"
+        return (self.name, self.name.replace("eps", "lam", 1)) if eps else (self.name,)
+
 
 class Point(NamedTuple):
     """Values of all parameters: tau and lam per role, shape (N,), and the noise."""

@@ -6,6 +6,7 @@ import html
 import math
 from typing import TYPE_CHECKING
 
+from rqe.concepts import one_of
 from rqe.report import paragraph, table
 
 if TYPE_CHECKING:
@@ -72,7 +73,12 @@ def _facts(fit: Fit, errors: str) -> list[tuple[str, str, str, str]]:
         ("games", str(len(fit.data.games)), "frequencies", f"{fit.saturated_log_likelihood:.6f}"),
         ("choices", f"{fit.data.n_choices:g}", "AIC", f"{fit.aic:.4f}"),
         ("parameters", str(fit.n_parameters), "BIC", f"{fit.bic:.4f}"),
-        ("std. errors", _ERRORS[errors], "explained", f"{fit.share_explained:.4f}"),
+        (
+            "std. errors",
+            _ERRORS[one_of("errors", errors, tuple(_ERRORS))],
+            "explained",
+            f"{fit.share_explained:.4f}",
+        ),
     ]
 
 

@@ -13,7 +13,8 @@ from rqe import _plain
 from rqe.concepts import inside, one_of, whole
 from rqe.estimation._build import build, estimate
 from rqe.estimation._model import reciprocal
-from rqe.estimation.result import EstimationError, Fit
+from rqe.estimation.errors import EstimationError
+from rqe.estimation.result import Fit
 from rqe.parallel import map_tasks
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ def bootstrap(
         if parameter.kind == "eps":
             with np.errstate(divide="ignore"):
                 columns[parameter.name] = 1.0 / values
-            columns[parameter.name.replace("eps", "lam", 1)] = values
+            columns[parameter.names[-1]] = values
         else:
             columns[parameter.name] = values
     return Bootstrap(fit, kind, columns, int(np.isnan(table[:, 0]).sum()))

@@ -16,7 +16,7 @@ from rqe.estimation import _inference, _report
 from rqe.estimation._build import build
 from rqe.estimation._data import Observations, listed_games, observations
 from rqe.estimation._likelihood import Likelihood, Maximum
-from rqe.estimation._model import Model, Parameter, Point, reciprocal
+from rqe.estimation._model import Model, Point, reciprocal
 from rqe.games import NormalFormGame
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-__all__ = ["EstimationError", "Fit"]
+__all__ = ["Fit"]
 
 ERRORS = ("observed", "cluster")
 
@@ -211,7 +211,7 @@ class Fit:
             error = math.sqrt(variance) if variance >= 0.0 else math.nan
             if parameter.kind == "eps":
                 found[parameter.name] = error / value**2 if value > 0.0 else math.nan
-                found[_lam(parameter)] = error
+                found[parameter.names[-1]] = error
             else:
                 found[parameter.name] = error
         return found
@@ -246,12 +246,12 @@ class Fit:
         """
         from scipy.stats import chi2
 
-        names = [n for p in self.model.free for n in _names(p)]
+        names = [n for p in self.model.free for n in p.names]
         one_of("name", name, tuple(names))
         inside("level", level, 0.0, 1.0)
         if level == 1.0:
             raise ValueError("level must be below 1; got 1")
-        k = next(i for i, p in enumerate(self.model.free) if name in _names(p))
+        k = next(i for i, p in enumerate(self.model.free) if name in p.names)
         error = math.sqrt(max(float(np.nan_to_num(self.covariance()[k, k])), 0.0))
         rate = float(self.model.slopes(np.minimum(self.maximum.c, self.model.bounds()))[k])
         step = min(max(error / rate, 1e-4), 0.1) if error > 0.0 else 0.02
@@ -325,7 +325,7 @@ class Fit:
 
         found, width = self.standard_errors(errors), float(norm.ppf(0.5 + 0.5 * level))
         for parameter, value in zip(self.model.free, self.values.tolist(), strict=True):
-            for name in _names(parameter):
+            for name in parameter.names:
                 estimate = reciprocal(value) if name.startswith("eps") else value
                 error = found[name]
                 yield {
@@ -393,31 +393,3 @@ class Fit:
     def _repr_html_(self) -> str:
         """Return the summary as HTML, for notebooks."""
         return _report.fit_html(self)
-
-
-def _lam(parameter: Parameter) -> str:
-    """Return the name of the precision that belongs to an eps."""
-    return parameter.name.replace("eps", "lam", 1)
-
-
-def _names(parameter: Parameter) -> tuple[str, ...]:
-    """Return the names under which a free parameter is reported."""
-    return (parameter.name, _lam(parameter)) if parameter.kind == "eps" else (parameter.name,)
-
-
-class EstimationError(RuntimeError):
-    """No maximum of the likelihood was found; what there is is attached.
-
-    Attributes
-    ----------
-    fit : Fit or None
-        The best point that the search met, None if the likelihood is 0 everywhere.
-    """
-
-    def __init__(self, message: str, fit: Fit | None) -> None:
-        self.message, self.fit = message, fit
-        super().__init__(message)
-
-    def __reduce__(self) -> tuple[type[EstimationError], tuple[str, Fit | None]]:
-        """Rebuild from message and partial answer, so that worker processes can raise it."""
-        return type(self), (self.message, self.fit)

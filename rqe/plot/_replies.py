@@ -95,12 +95,23 @@ def reply_field(game: NormalFormGame, concept: Concept, player: int) -> Field:
         u = game.payoffs[other] if other == 1 else game.payoffs[other].T
         values = points @ u
     else:
-        logs = [_log_reply(game, concept, other, x) for x in points]
-        values = np.maximum(np.array(logs), _LEAST)
+        known: dict[bytes, Array] = {}
+        for x in points:
+            key = _key(concept, other, x)
+            if key not in known:
+                known[key] = _log_reply(game, concept, other, x)
+        values = np.array([known[_key(concept, other, x)] for x in points])
+        values = np.maximum(values, _LEAST)
     ranked = np.sort(values, axis=1)
     best, second = ranked[:, -1:], ranked[:, -2:-1] if values.shape[1] > 1 else ranked - 1.0
     lead = np.where(values == best, best - second, values - best)
     return Field(points, triangles, lead)
+
+
+def _key(concept: Concept, player: int, other: Array) -> bytes:
+    """Return what the player's reply depends on: for tau = inf, the other's support alone."""
+    supported = np.isinf(concept.tau[player])
+    return (other > 0.0).tobytes() if supported else other.tobytes()
 
 
 def _grid(side: int) -> tuple[Array, NDArray[np.intp]]:
