@@ -11,7 +11,7 @@ import numpy as np
 
 from rqe import _plain, report
 from rqe.bifurcation import _build, _follow
-from rqe.bifurcation._atlas import Atlas
+from rqe.bifurcation._atlas import Atlas, chords
 from rqe.bifurcation._system import System
 from rqe.bifurcation.bifurcation import Bifurcation, from_singular
 from rqe.bifurcation.stability import Stability, of_points
@@ -291,7 +291,7 @@ def _seed(atlas: Atlas, mu: float, left: int, clock: Clock) -> tuple[float, int,
     known = [
         system.logs(theta)
         for curve, _ in atlas.found
-        for chord in _chords(curve.trail, mu)
+        for chord in chords(curve.trail, mu)
         if (theta := _follow.newton(system, chord, mu, 12)) is not None
     ]
     found = found_at(game, concept, known, seconds)
@@ -300,13 +300,6 @@ def _seed(atlas: Atlas, mu: float, left: int, clock: Clock) -> tuple[float, int,
         if theta is not None and not clock.stopped:
             atlas.add(theta, mu, f"found at {_place(family, mu)}")
     return family.value(mu), len(found), found.complete
-
-
-def _chords(trail: _follow.Trail, mu: float) -> list[Array]:
-    """Return where a trail passes mu."""
-    from rqe.bifurcation._atlas import chords
-
-    return chords(trail, mu)
 
 
 def _diagram(

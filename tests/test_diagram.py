@@ -137,11 +137,11 @@ def test_the_axis_of_a_diagram_in_eps_is_the_precision():
 
 
 def test_the_time_limit_is_obeyed():
-    game = rqe.NormalFormGame(np.random.default_rng(0).random((2, 6, 6)))
+    game = rqe.NormalFormGame(np.random.default_rng(0).random((2, 14, 14)))
     seen = []
     start = time.monotonic()
     found = rqe.diagram(
-        game, window=(0.005, 1.0), time_limit=0.5, progress=lambda *a: seen.append(a)
+        game, window=(0.005, 1.0), time_limit=0.4, progress=lambda *a: seen.append(a)
     )
     assert time.monotonic() - start < 10.0
     assert not found.finished

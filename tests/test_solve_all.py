@@ -180,7 +180,8 @@ def test_the_time_limit_is_obeyed_and_what_is_known_is_returned():
     assert found.status is SetStatus.TIME_LIMIT
     assert len(found) >= 1
     assert seen
-    assert any("boxes" in text for text, _ in seen)
+    work = ("boxes", "starts", "branches", "Nash equilibria", "tau")
+    assert all(any(word in text for word in work) for text, _ in seen)
 
 
 def test_large_games_are_searched_without_a_claim():

@@ -75,9 +75,9 @@ class Atlas:
 
     def known(self, theta: Array, mu: float) -> bool:
         """Return whether an equilibrium lies on a curve that has been followed."""
-        return any(self._on(curve.trail, theta, mu) for curve, _ in self.found)
+        return any(self.passes(curve.trail, theta, mu) for curve, _ in self.found)
 
-    def _on(self, trail: Trail, theta: Array, mu: float) -> bool:
+    def passes(self, trail: Trail, theta: Array, mu: float) -> bool:
         """Return whether the curve passes through (theta, mu)."""
         system = self.follower.system
         here = system.point(theta, mu)

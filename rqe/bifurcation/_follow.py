@@ -112,12 +112,12 @@ def _normed(point: Point, tangent: Array) -> Array:
     return unit
 
 
-def _bordered(point: Point, row: Array) -> Array:
+def bordered(point: Point, row: Array) -> Array:
     """Return ``[J, F_mu; row]``."""
     return np.vstack([np.column_stack([point.jacobian, point.rate]), row])
 
 
-def _row(node: Node) -> Array:
+def row_across(node: Node) -> Array:
     """Return the row of the hyperplane across the tangent."""
     return np.append(node.point.lower(node.tangent[:-1]), node.tangent[-1])
 
@@ -127,8 +127,8 @@ def make_node(point: Point, tangent: Array) -> Node:
     row = np.append(point.lower(tangent[:-1]), tangent[-1])
     right = np.zeros(len(row))
     right[-1] = 1.0
-    unit = _normed(point, solved(_bordered(point, row), right))
-    matrix = _bordered(point, np.append(point.lower(unit[:-1]), unit[-1]))
+    unit = _normed(point, solved(bordered(point, row), right))
+    matrix = bordered(point, np.append(point.lower(unit[:-1]), unit[-1]))
     sign = float(np.linalg.slogdet(matrix)[0])
     return Node(point, unit, sign, negative_count(point.response))
 
@@ -138,13 +138,13 @@ def correct(system: System, node: Node, h: float) -> tuple[Point | None, float]:
 
     None if Newton's method contracts slowly or goes far.
     """
-    row, ahead = _row(node), np.append(node.point.theta, node.point.mu) + h * node.tangent
+    row, ahead = row_across(node), np.append(node.point.theta, node.point.mu) + h * node.tangent
     z, first, before = ahead.copy(), 0.0, np.inf
     for k in range(9):
         point = system.point(z[:-1], float(z[-1]))
         right = -np.append(point.residual, row @ (z - ahead))
         try:
-            move = solved(_bordered(point, row), right)
+            move = solved(bordered(point, row), right)
         except np.linalg.LinAlgError:
             return None, first
         if not np.isfinite(move).all():

@@ -128,6 +128,10 @@ class Reduction:
             g, float(slopes[-1, 0]), float(slopes[-1, 1]), theta, slopes[:-1, 0], slopes[:-1, 1]
         )
 
+    def sigma(self, step: Array) -> float:
+        """Return by how much a step in theta changes sigma."""
+        return float(self._c @ step)
+
     def _matrix(self, jacobian: Array) -> Array:
         """Return ``[J, b; c, 0]``."""
         n = self.system.size

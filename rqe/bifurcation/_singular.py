@@ -218,12 +218,15 @@ def _on_curve(system: System, node: _follow.Node, h: float) -> Point:
 
     Steps of least norm stay on the curve there, as its tangent is known.
     """
-    row, ahead = _follow._row(node), np.append(node.point.theta, node.point.mu) + h * node.tangent
+    row, ahead = (
+        _follow.row_across(node),
+        np.append(node.point.theta, node.point.mu) + h * node.tangent,
+    )
     z = ahead.copy()
     for _ in range(30):
         point = system.point(z[:-1], float(z[-1]))
         right = -np.append(point.residual, row @ (z - ahead))
-        move = np.linalg.lstsq(_follow._bordered(point, row), right, rcond=1e-9)[0]
+        move = np.linalg.lstsq(_follow.bordered(point, row), right, rcond=1e-9)[0]
         z = z + move
         if np.abs(move).max() <= 1e-12 * (1.0 + np.abs(z).max()):
             return system.point(z[:-1], float(z[-1]))
@@ -242,7 +245,7 @@ def _several(system: System, trail: Trail, k: int) -> Singular | None:
         node = _follow.make_node(system.point(theta, mu), gap)
     except np.linalg.LinAlgError:
         return None
-    end = float(_follow._row(node) @ gap)
+    end = float(_follow.row_across(node) @ gap)
     points: dict[float, Point] = {0.0: node.point}
 
     def eigenvalue(h: float) -> float:

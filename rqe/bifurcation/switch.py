@@ -180,8 +180,7 @@ def _arm(point: Singular, k: int, distance: float) -> Arm | None:
         value = reduction.solve_mu(distance, mu)
         mu = mu if value is None else value.g
     else:
-        sigma_of = reduction._c @ (point.arms[k][:-1])
-        slope = float(sigma_of / point.arms[k][-1])
+        slope = reduction.sigma(point.arms[k][:-1]) / float(point.arms[k][-1])
         if abs(slope) > 1.0:
             value = reduction.solve_mu(distance, point.mu + distance / slope)
             mu = point.mu if value is None else value.g

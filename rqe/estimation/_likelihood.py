@@ -157,14 +157,23 @@ def _scan(problem: Likelihood, coarse: bool) -> list[Array]:
 
 
 def _starts(seen: list[Maximum], few: bool) -> list[Maximum]:
-    """Return the best points that are not neighbours of better ones."""
-    apart = 1.25 / len(seen) ** (1.0 / len(seen[0].c))
+    """Return the best points of the scan that are apart; with one parameter, its local maxima.
+
+    One parameter is scanned so densely that every peak shows; with more, points beside a better one
+    are worth a start as well, because another maximum may hide behind a fold of the branch.
+    """
+    size = len(seen[0].c)
+    around = 1.3 / len(seen) ** (1.0 / size)
+    rivals: list[Array] = []
     chosen: list[Maximum] = []
     for point in sorted(seen, key=lambda maximum: -maximum.value):
         if point.value == -math.inf or len(chosen) == (_STARTS // 2 if few else _STARTS):
             break
-        if all(float(np.abs(point.c - other.c).max()) > apart for other in chosen):
+        apart = all(float(np.abs(point.c - c).max()) > around for c in rivals)
+        if apart:
             chosen.append(point)
+        if apart or size == 1:
+            rivals.append(point.c)
     return chosen
 
 

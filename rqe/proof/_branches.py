@@ -116,7 +116,7 @@ class Branches:
         theta = _follow.newton(self.system, self.system.theta(solution.log_strategies), self.mu)
         if theta is not None:
             for k, (curve, origin) in enumerate(self.atlas.found):
-                if self.atlas._on(curve.trail, theta, self.mu):
+                if self.atlas.passes(curve.trail, theta, self.mu):
                     return k, origin if origin == PRINCIPAL else self._words(k, origin)
         return self.count, "branch not followed"
 

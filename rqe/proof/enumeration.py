@@ -140,7 +140,8 @@ def solve_all(
     _principal(pool)
     with reporter(progress, time_limit) as told:
         clock = _clock.Clock(time_limit, told)
-        return _Search(pool, clock, starts, max_dimensions, np.random.default_rng(rng)).run()
+        random = np.random.default_rng(rng)
+        return _Search(pool, clock, starts, max_dimensions, random, told=told).run()
 
 
 def found_at(
@@ -190,6 +191,7 @@ class _Search:
     max_dimensions: int
     rng: np.random.Generator
     follow: bool = True
+    told: Progress | None = None
 
     def run(self) -> SolutionSet:
         """Return what is found, and whether it is all."""
@@ -240,8 +242,7 @@ class _Search:
         from rqe.enumeration._clock import Clock
 
         left = self.clock.left
-        shown = self.clock._progress
-        return Clock(None if left is None else _SHARE * left, shown)
+        return Clock(None if left is None else _SHARE * left, self.told)
 
     def _name(self, branches: Branches) -> None:
         """Follow the branches through all solutions, which may add others."""
