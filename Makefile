@@ -41,6 +41,9 @@ bench: $(VENV)/stamp-dev ## the benchmark tables: beside Gambit, large games, st
 	$(PY) -m benchmarks.large
 	$(PY) -m benchmarks.proof
 	$(PY) -m benchmarks.startup
+	$(PY) -m benchmarks.batch
+	$(PY) -m benchmarks.nash_enumeration
+	$(PY) -m benchmarks.marl_speed
 
 clean: ## remove everything that these targets made, .venv included
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
