@@ -7,6 +7,7 @@ line style or by mark.
 
 from rqe.plot._panels import figure
 from rqe.plot.branch import plot_branch
+from rqe.plot.diagram import plot_diagram, plot_path
 from rqe.plot.heatmap import plot_heatmap
 from rqe.plot.observed import plot_observed
 from rqe.plot.outcomes import plot_outcomes
@@ -17,9 +18,11 @@ __all__ = [
     "figure",
     "plot_best_responses",
     "plot_branch",
+    "plot_diagram",
     "plot_heatmap",
     "plot_observed",
     "plot_outcomes",
+    "plot_path",
     "plot_simplex",
     "plot_strategies",
 ]
