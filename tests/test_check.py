@@ -324,7 +324,8 @@ def test_shares_nothing_with_the_solvers(name):
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for node in tree.body:  # what only type checkers import is one level deeper
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("rqe"):
-            names = {a.name for a in node.names} if node.module == "rqe" else {node.module[4:]}
+            module = node.module or ""
+            names = {a.name for a in node.names} if module == "rqe" else {module[4:]}
             assert names <= CERTIFICATE
         if isinstance(node, ast.Import):
             assert not any("numba" in a.name or "rqe" in a.name for a in node.names)

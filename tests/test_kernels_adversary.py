@@ -2,6 +2,7 @@
 
 import functools
 import math
+from typing import Any
 
 import mpmath as mp  # type: ignore[import-untyped]
 import numpy as np
@@ -81,10 +82,11 @@ def test_marginals_on_two_halves(sizes):
     rng = np.random.default_rng(sizes)
     U, first, last = rng.standard_normal((n, m_1 * m_2)), rng.random(m_1), rng.random(m_2)
     p = np.outer(first, last)
-    for kernel, args in (
+    cases: list[tuple[Any, tuple[Any, ...]]] = [
         (adversary.split_product, (U, first, last)),
         (adversary.split_joint, (U, p.ravel(), np.empty(m_1), np.empty(m_2))),
-    ):
+    ]
+    for kernel, args in cases:
         table, v = np.empty((n, m_1 + m_2)), np.empty(n)
         kernel(*args, table, v)
         weighted = U.reshape(n, m_1, m_2) * p

@@ -2,6 +2,7 @@
 
 import json
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -95,7 +96,7 @@ def test_problems_survive_a_file(tmp_path):
 
 def test_files_in_gsm8ks_own_form_are_read(tmp_path):
     place = tmp_path / "gsm.jsonl"
-    row = {"question": "How many?", "answer": "2+2=<<2+2=4>>4\n#### 4"}
+    row: dict[str, Any] = {"question": "How many?", "answer": "2+2=<<2+2=4>>4\n#### 4"}
     place.write_text(json.dumps(row) + "\n\n")
     assert read_problems(place) == [Problem(**row)]
 
