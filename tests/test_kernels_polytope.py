@@ -128,7 +128,7 @@ def test_the_clock_stops_the_walk():
     found = rqe.nash(game, "all", time_limit=0.2)
     assert not found.complete
     assert found.status.value == "time_limit"
-    assert len(found) == len(rqe.nash(game, "pure"))
+    assert len(found) >= len(rqe.nash(game, "pure"))
 
 
 def proved(polytope):
