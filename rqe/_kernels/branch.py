@@ -6,8 +6,9 @@ strategies, in which logits of actions that are never played weigh nothing. The 
 second order (the last two tangents), the corrector is Newton's method on the system bordered by
 the hyperplane orthogonal to the tangent, so that folds in T are ordinary points. A step is refused,
 and repeated shorter, if the corrector contracts slowly, the point strays further than foretold, the
-tangent turns sharply, or the orientation changes: the sign of the bordered determinant is constant
-along a regular branch, folds included, and flips only where a simple bifurcation is passed.
+tangent turns sharply, the Jacobian changes as much as it would on the way through a singularity, or
+the orientation changes: the sign of the bordered determinant is constant along a regular branch,
+folds included, and flips only where a simple bifurcation is passed.
 """
 
 from __future__ import annotations
@@ -65,11 +66,14 @@ _FAR = 1e13  # stands for T = inf
 _STIFF = 30.0  # tau, in units of the inverse payoff range
 _SHORTEST = 1e-11  # a step below it means that the follower is stuck
 _CROSSING = 1e-5  # an orientation that changes within so short a step is a bifurcation
+_PROBED = 1e-4  # longer steps are refused if the Jacobian changes too much on the way
+_PROBES = 4
 
 # base, tangent, bend, trial: (n + 1,) point, unit tangent, its derivative along the branch, tangent
 # at the next point. by_T: (1,), whether the bend is a second derivative in T (where the branch
-# moves mostly in T) or in arclength.
-Curve = namedtuple("Curve", "base tangent bend trial by_T")
+# moves mostly in T) or in arclength. probes, images: (_PROBES, n) directions, and the base's Jacobian
+# times each of them.
+Curve = namedtuple("Curve", "base tangent bend trial by_T probes images")
 
 
 @njit(cache=True, nogil=True)
@@ -104,7 +108,48 @@ def _new_tangent(problem, state, solver, curve, act, T):
 
 
 @njit(cache=True, nogil=True)
-def _move(state, curve, T, h):
+def _new_curve(n):
+    """Return a Curve without values but for its probes, the same spread of signs for every n."""
+    probes = np.empty((_PROBES, n))
+    for k in range(_PROBES):
+        for a in range(n):
+            probes[k, a] = math.cos((2.399963 + k) * (a + 1.0) * (a + 1.0) + k)
+    return Curve(
+        np.zeros(n + 1), np.zeros(n + 1), np.zeros(n + 1), np.zeros(n + 1), np.zeros(1, np.bool_),
+        probes, np.empty((_PROBES, n)),
+    )  # fmt: skip
+
+
+@njit(cache=True, nogil=True)
+def _bent(problem, state, solver, curve, act, T):
+    """Return whether the bordered Jacobian B changed too much since the base, for what is factored.
+
+    Two bifurcations within one step leave the orientation as it was, but then the matrix
+    ``B^-1 B_base - 1`` is at least as long as a unit matrix in two directions. Its Frobenius norm, in
+    Fisher's metric, is estimated by its action on a few directions: below 1 no singularity can lie
+    between. In many dimensions, where that would forbid most steps, a quarter per direction is let
+    pass. curve.trial is overwritten.
+    """
+    n, y, worst, spread = state.active.size, curve.trial, 0.0, 0.0
+    for k in range(_PROBES):
+        w, solver.rhs[n] = curve.probes[k], 0.0
+        for a in range(n):
+            solver.rhs[a] = curve.images[k, a]
+            solver.rhs[n] += solver.border[a] * w[a]
+        resolve(solver, act, y)
+        change, size = (y[n] / (1.0 + T)) ** 2, 1e-300
+        for a in act:
+            change += state.vec[X, a] * (y[a] - w[a]) ** 2
+            size += state.vec[X, a] * w[a] ** 2
+        worst += change / size / _PROBES
+    for a in range(n):
+        spread += state.vec[X, a] ** 2
+    dimension = 1.0 + problem.rates.shape[1] ** 2 / spread  # as many even actions would give it
+    return not worst * dimension <= max(1.0, dimension / 16.0)
+
+
+@njit(cache=True, nogil=True)
+def _move(problem, state, curve, T, h):
     """Make the state's point the base, the trial tangent the tangent, and bend accordingly."""
     n, new = state.active.size, curve.trial
     T0, old = curve.base[n], curve.tangent[n]
@@ -116,16 +161,18 @@ def _move(state, curve, T, h):
             curve.bend[a] = (new[a] - curve.tangent[a]) / h
         curve.tangent[a] = new[a]
     curve.base[:n], curve.base[n] = state.vec[LOG_X], T
+    for k in range(_PROBES):
+        apply_jacobian(problem, state, curve.probes[k], curve.images[k])
 
 
 @njit(cache=True, nogil=True)
 def start_curve(problem, state, solver, T):
     """Return the Curve through ``log_x`` at T, oriented so that T rises, and its orientation."""
     n, sign = state.active.size, 1.0
-    curve = Curve(
-        np.zeros(n + 1), np.zeros(n + 1), np.zeros(n + 1), np.zeros(n + 1), np.zeros(1, np.bool_)
-    )
+    curve = _new_curve(n)
     evaluate(problem, state, T)
+    for k in range(_PROBES):
+        apply_jacobian(problem, state, curve.probes[k], curve.images[k])
     parameter_slope(problem, state, solver.column[:n])
     if T == 0.0 and not problem.over_tau:  # lam = 0: the Jacobian is the identity
         curve.tangent[:n], curve.tangent[n] = solver.column[:n], 1.0
@@ -255,6 +302,9 @@ def _attempt(problem, state, solver, curve, h, T_end, landing, goal, step):
     )
     if not ok or _strayed(state, curve, h):
         return False, T, first, sign
+    probed = h > _PROBED and solver.stats[FACTORED] == 1
+    if probed and _bent(problem, state, solver, curve, act, T):
+        return False, T, first, sign
     if landing:
         return True, T, first, sign
     if speed > 0.0 and T0 < T_end <= T:
@@ -338,7 +388,7 @@ def follow(
             curve.base[:n], curve.base[n] = state.vec[LOG_X], T
             status = CONVERGED
         else:
-            _move(state, curve, T, h)
+            _move(problem, state, curve, T, h)
             h *= min(max((target / max(first, 1e-9)) ** (1.0 / 3.0), 0.3), 3.0 if stiff else 2.0)
             if T_end == np.inf:
                 near = goal == ROUNDING and _distance_to_limit(problem, state, T) <= limit_goal
