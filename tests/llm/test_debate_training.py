@@ -186,7 +186,7 @@ def test_an_interrupted_run_goes_on_exactly(tmp_path, problems, folders, algo):
 
 
 def test_adapters_learn_and_load(tmp_path, problems, folders):
-    training = Training(debates=8, **SMALL)
+    training = Training(debates=16, eps=0.1, **SMALL)  # entropy moves it without a right answer
     config = RunConfig(folders, "problems.jsonl", training, SHORT, lora=2)
     run = train(config, problems["train"], tmp_path / "run", every=1)
     files = {p.name for p in (run.checkpoint / "agent-0").iterdir()}
