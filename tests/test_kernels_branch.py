@@ -7,7 +7,7 @@ import pytest
 
 import rqe
 from benchmarks.common import random_payoffs
-from rqe._kernels import branch, corrector, system
+from rqe._kernels import branch, corrector, curve, system
 from rqe.concepts import PENALTIES, REGULARIZERS
 from tests import kernel_cases as cases
 from tests.kernel_cases import assert_equals_its_python, payoffs_of, problem_of
@@ -119,7 +119,7 @@ def test_the_tangent_is_the_direction_of_the_branch(penalty, regularizer, limit)
         payoffs, 1.0, 1.0, reverse=penalty == "reverse_kl", barrier=regularizer != "entropy"
     )
     state, solver = system.new_state(problem, log_x), corrector.new_solver(5, limit)
-    tangent = branch.start_curve(problem, state, solver, T)[0].tangent
+    tangent = curve.start_curve(problem, state, solver, T)[0].tangent
     assert corrector.length(state, T, tangent) == pytest.approx(1.0, abs=1e-12)
     assert tangent[-1] > 0.0
     slope = (after - before) / (2.0 * h)
@@ -189,11 +189,54 @@ def test_old_factors_serve_again(shape, tau):
     np.testing.assert_allclose(defects(problem, state, solver, step, rhs), 0.0, atol=1e-9)
 
 
+def moved(shape, tau, T, far):
+    """Return a factored system at a profile ``far`` from the base of a curve, and the curve."""
+    problem, state, solver, log_x = bordered(shape, tau, 64, T)
+    path, _ = curve.start_curve(problem, state, solver, T)
+    state.vec[system.LOG_X] = log_x + far * cases.tangent(payoffs_of(shape, 1), log_x, 5)
+    system.evaluate(problem, state, T + far)
+    system.parameter_slope(problem, state, solver.column[: log_x.size])
+    curve.set_border(solver, path, False)
+    _, act = corrector.solve_bordered(problem, state, solver, path.trial, 1e-12)
+    return problem, state, solver, path, act
+
+
+def matrix_of(problem, state, solver):
+    """Return the bordered Jacobian, a column at a time."""
+    n = solver.border.size
+    return np.array([defects(problem, state, solver, e, 0.0) for e in np.eye(n)]).T
+
+
+@pytest.mark.parametrize("far", [1e-3, 0.5])
+@pytest.mark.parametrize(
+    ("shape", "tau"), [((2, 3, 2), 1.0), ((2, 5), 0.0), ((4, 4), 0.0), ((9, 12), 2.0)], ids=str
+)
+def test_the_change_of_the_jacobian_is_that_of_the_matrices(shape, tau, far):
+    T = 3.0
+    problem, state, solver, path, act = moved(shape, tau, T, far)
+    x, n = np.exp(state.vec[system.LOG_X]), sum(shape)
+    after, before = matrix_of(problem, state, solver), bordered(shape, tau, 64, T)[:2]
+    scales = np.append(np.sqrt(x), 1.0 / (1.0 + T + far))
+    shares = []
+    for probe in path.probes:
+        rhs = np.empty(n)
+        system.apply_jacobian(*before, probe, rhs)
+        y = np.linalg.solve(after, np.append(rhs, solver.border[:n] @ probe))
+        w = np.append(probe, 0.0)
+        shares.append(((scales * (y - w)) ** 2).sum() / ((scales * w) ** 2).sum())
+    dimension = 1.0 + len(shape) ** 2 / (x**2).sum()
+    expected = np.mean(shares) * min(dimension, 16.0)
+    arguments_ = problem, state, solver, path, act, T + far
+    assert_equals_its_python(curve.change, *arguments_, rtol=1e-8, atol=1e-8)
+    assert curve.change(*arguments_) == pytest.approx(expected, rel=1e-7)
+    assert (expected < 0.01) == (far < 0.01)
+
+
 def test_the_corrector_returns_to_the_branch_across_the_tangent():
     payoffs, T = payoffs_of((3, 3), 3), 4.0
     exact, problem = point(payoffs, 1.5, T, "kl", "entropy"), problem_of(payoffs, 1.0, 1.5)
     state, solver = system.new_state(problem, exact), corrector.new_solver(6, 64)
-    tangent = branch.start_curve(problem, state, solver, T)[0].tangent
+    tangent = curve.start_curve(problem, state, solver, T)[0].tangent
     solver.border[:6], solver.border[6] = np.exp(exact) * tangent[:6], tangent[6] / (1 + T) ** 2
     state.vec[system.LOG_X] = exact + 0.05 * cases.tangent(payoffs, exact, 0)
     ok, T_new, first, sign, _ = corrector.correct(

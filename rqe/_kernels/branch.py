@@ -150,7 +150,7 @@ def _attempt(problem, state, solver, curve, h, T_end, landing, goal, step):
 
 @njit(cache=True, nogil=True)
 def _shrinking(first, target, changed):
-    """Return the factor for a refused step: predictor ``first`` off, Jacobian ``changed``; NaN too."""
+    """Return the factor for a refused step, its predictor ``first`` off, Jacobian ``changed``."""
     if changed > 1.0:  # in proportion to the step's square
         return min(max(0.8 / math.sqrt(changed), 0.2), 0.7)
     return max((target / first) ** (1.0 / 3.0), 0.2) if first > 8.0 * target else 0.5
@@ -164,11 +164,39 @@ def _growing(first, target, changed, most):
 
 
 @njit(cache=True, nogil=True)
-def _grown(array):
-    """Return a copy with twice as many rows."""
-    grown = np.empty((2 * array.shape[0], array.shape[1]), array.dtype)
-    grown[: array.shape[0]] = array
-    return grown
+def _stride(curve, T_end, h):
+    """Return the next step's length, ``h`` at most, and whether it is to land on T_end."""
+    to_end = reach(curve, T_end)
+    if to_end <= 1.1 * h:
+        return to_end, True
+    n = curve.base.size - 1
+    return min(h, 9.0 * (1.0 + curve.base[n]) / max(abs(curve.tangent[n]), 1e-300)), False
+
+
+@njit(cache=True, nogil=True)
+def _accept(problem, state, stats, curve, T, h, landing, sign, flipped):
+    """Make the state's point the base of the curve and count it; return whether T turned."""
+    n = state.active.size
+    turned = not landing and curve.tangent[n] * curve.trial[n] < 0.0
+    stats[STEPS] += 1
+    stats[UNSEEN] += sign == 0.0
+    stats[TURNS] += turned
+    stats[BIFURCATIONS] += flipped
+    if landing:
+        curve.base[:n], curve.base[n] = state.vec[LOG_X], T
+    else:
+        advance(problem, state, curve, T, h)
+    return turned
+
+
+@njit(cache=True, nogil=True)
+def _stacked(rows, first, dtype):
+    """Return the rows from index ``first`` on as a matrix."""
+    matrix = np.empty((len(rows) - first, len(rows[0])), dtype)
+    for k in range(first, len(rows)):
+        for j in range(len(rows[0])):
+            matrix[k - first, j] = rows[k][j]
+    return matrix
 
 
 @njit(cache=True, nogil=True)
@@ -189,62 +217,44 @@ def follow(
     problem = new_problem(u, shape, slope, delay, tau, over_tau, frozen, reverse, barrier)
     n = log_x.size
     state, solver, step = new_state(problem, log_x), new_solver(n, dense_limit), np.empty(n + 1)
-    stats = solver.stats
     curve, orientation = start_curve(problem, state, solver, T)
-    points, count = np.empty((64 if record else 1, n + 1)), 1
-    events, seen = np.empty((16, 2), np.int64), 0
-    points[0] = curve.base
+    points, events = [curve.base.copy()], [(0, 0)]  # the first event is none: it types the list
     # A strongly risk-averse adversary switches within a distance 1 / tau: stay close to the branch.
-    stiff, refused = reverse or (not over_tau and tau.max() > _STIFF), False
+    stiff = reverse or (not over_tau and tau.max() > _STIFF)
+    stats, h, refused, status = solver.stats, 1.0, False, MAX_STEPS
     stats[FRESH] = stiff or barrier
-    h, status = 1.0, MAX_STEPS
     while status == MAX_STEPS and stats[STEPS] + stats[REJECTED] < max_steps:
-        T0, speed, to_end = curve.base[n], curve.tangent[n], reach(curve, T_end)
-        landing = to_end <= 1.1 * h
-        h = to_end if landing else min(h, 9.0 * (1.0 + T0) / max(abs(speed), 1e-300))
-        far = T0 > 50.0 and (T_end == np.inf or barrier)
+        h, landing = _stride(curve, T_end, h)
+        far = curve.base[n] > 50.0 and (T_end == np.inf or barrier)
         goal = ROUNDING if landing or record or stiff or far else CAREFUL if refused else SHORT
         ok, T, first, sign, changed = _attempt(
             problem, state, solver, curve, h, T_end, landing, goal, step
         )
         flipped = ok and sign * orientation < 0.0
         refused = not ok or (flipped and h > _CROSSING)
-        if refused or abs(speed) < 0.3 * (1.0 + T0):
+        if refused or abs(curve.tangent[n]) < 0.3 * (1.0 + curve.base[n]):
             stats[DOUBTED] = 1
-        if flipped and not refused and stats[UNSEEN] > 0:
-            status = UNSURE  # a jump while the orientation was not seen, perhaps: who knows
-            break
         if refused:
             stats[REJECTED] += 1
             h *= 0.3 if flipped else 0.5 if stiff else _shrinking(first, target, changed)
             status = STALLED if h < _SHORTEST else MAX_STEPS
-            continue
-        stats[STEPS] += 1
-        stats[UNSEEN] += sign == 0.0
-        turned = not landing and speed * curve.trial[n] < 0.0
-        stats[TURNS] += turned
-        stats[BIFURCATIONS] += flipped
-        orientation = -orientation if flipped else orientation
-        if landing:
-            curve.base[:n], curve.base[n] = state.vec[LOG_X], T
-            status = CONVERGED
+        elif flipped and stats[UNSEEN] > 0:
+            status = UNSURE  # a jump while the orientation was not seen, perhaps: who knows
         else:
-            advance(problem, state, curve, T, h)
+            turned = _accept(problem, state, stats, curve, T, h, landing, sign, flipped)
+            orientation = -orientation if flipped else orientation
             h *= _growing(first, target, changed, 3.0 if stiff else 2.0)
-            if T_end == np.inf:
-                near = goal == ROUNDING and _distance_to_limit(problem, state, T) <= limit_goal
-                status = CONVERGED if near or T > _FAR else MAX_STEPS
-        if record:
-            points = _grown(points) if count == points.shape[0] else points
-            points[count] = curve.base
-            count += 1
-            if flipped or turned:
-                events = _grown(events) if seen == events.shape[0] else events
-                events[seen, 0], events[seen, 1] = count - 1, -1 if flipped else 1
-                seen += 1
+            near = goal == ROUNDING and _distance_to_limit(problem, state, T) <= limit_goal
+            if landing or (T_end == np.inf and (near or T > _FAR)):
+                status = CONVERGED
+            if record:
+                points.append(curve.base.copy())
+            if record and (flipped or turned):
+                events.append((len(points) - 1, -1 if flipped else 1))
     state.vec[LOG_X] = curve.base[:n]
     normalise(problem, state.vec[LOG_X], state.vec[X])
-    return status, state.vec[LOG_X].copy(), curve.base[n], stats, points[:count], events[:seen]
+    path, log_x = _stacked(points, 0, np.float64), state.vec[LOG_X].copy()
+    return status, log_x, curve.base[n], stats, path, _stacked(events, 1, np.int64)
 
 
 @njit(cache=True, nogil=True)

@@ -1,4 +1,4 @@
-"""One point of a branch, its tangent and bend: prediction, and what tells a point of another branch.
+"""A point of a branch, its tangent and bend: prediction, and what betrays another branch.
 
 Lengths are those of ``rqe._kernels.branch``: Fisher's metric on strategies, dT / (1 + T) in T.
 """
@@ -12,7 +12,16 @@ import numpy as np
 from numba import njit
 
 from rqe._kernels.corrector import FACTORED, STALE, length, refine, resolve, solve_bordered
-from rqe._kernels.system import LOG_X, X, apply_jacobian, evaluate, parameter_slope
+from rqe._kernels.system import (
+    FROZEN,
+    LOG_X,
+    OFF,
+    X,
+    apply_jacobian,
+    evaluate,
+    parameter_slope,
+    span,
+)
 
 PROBES = 4  # directions along which changes of the Jacobian are watched
 
@@ -55,12 +64,15 @@ def new_tangent(problem, state, solver, curve, act, T):
 
 
 @njit(cache=True, nogil=True)
-def _new_curve(n):
+def _new_curve(problem, n):
     """Return a Curve without values but for its probes, the same spread of signs for every n."""
-    probes = np.empty((PROBES, n))
-    for k in range(PROBES):
-        for a in range(n):
-            probes[k, a] = math.cos((2.399963 + k) * (a + 1.0) * (a + 1.0) + k)
+    probes = np.zeros((PROBES, n))
+    for i in range(problem.rates.shape[1]):
+        if not problem.layout[FROZEN, i]:
+            lo, hi = span(problem, OFF, i)
+            for k in range(PROBES):
+                for a in range(lo, hi):
+                    probes[k, a] = math.cos((2.399963 + k) * (a + 1.0) * (a + 1.0) + k)
     return Curve(
         np.zeros(n + 1), np.zeros(n + 1), np.zeros(n + 1), np.zeros(n + 1), np.zeros(1, np.bool_),
         probes, np.empty((PROBES, n)),
@@ -71,13 +83,13 @@ def _new_curve(n):
 def change(problem, state, solver, curve, act, T):
     """Return how much the bordered Jacobian B changed since the base; below 1 is harmless.
 
-    Two bifurcations within one step leave the orientation as it was, but then ``B^-1 B_base`` has two
-    negative eigenvalues, and the squared Frobenius norm of ``B^-1 B_base - 1`` is at least 2. It is
-    estimated, in Fisher's metric, by its action on a few directions, and returned in units of 1, or
-    of 1/16 per dimension where there are more than 16 and 1 would forbid most steps: there this
-    is no guarantee. Needs the factors of B; curve.trial is overwritten.
+    Two bifurcations within one step leave the orientation as it was, but then ``B^-1 B_base`` has
+    two negative eigenvalues, and the squared Frobenius norm of ``B^-1 B_base - 1`` is at least 2.
+    It is estimated, in Fisher's metric, by its action on a few directions, and returned in units of
+    1, or of 1/16 per dimension where there are more than 16 and 1 would forbid most steps: there
+    this is no guarantee. Needs the factors of B; curve.trial is overwritten.
     """
-    n, y, mean, spread = state.active.size, curve.trial, 0.0, 0.0
+    n, y, mean, spread, free = state.active.size, curve.trial, 0.0, 0.0, 0
     for k in range(PROBES):
         w, solver.rhs[n] = curve.probes[k], 0.0
         for a in range(n):
@@ -89,9 +101,11 @@ def change(problem, state, solver, curve, act, T):
             moved += state.vec[X, a] * (y[a] - w[a]) ** 2
             size += state.vec[X, a] * w[a] ** 2
         mean += moved / size / PROBES
-    for a in range(n):
+    for a in act:
         spread += state.vec[X, a] ** 2
-    dimension = 1.0 + problem.rates.shape[1] ** 2 / spread  # as many even actions would give it
+    for i in range(problem.rates.shape[1]):
+        free += not problem.layout[FROZEN, i]
+    dimension = 1.0 + free**2 / max(spread, 1e-300)  # as many even actions would give it
     return mean * dimension / max(1.0, dimension / 16.0)
 
 
@@ -116,7 +130,7 @@ def advance(problem, state, curve, T, h):
 def start_curve(problem, state, solver, T):
     """Return the Curve through ``log_x`` at T, oriented so that T rises, and its orientation."""
     n, sign = state.active.size, 1.0
-    curve = _new_curve(n)
+    curve = _new_curve(problem, n)
     evaluate(problem, state, T)
     for k in range(PROBES):
         apply_jacobian(problem, state, curve.probes[k], curve.images[k])
