@@ -160,7 +160,7 @@ def test_two_by_two_games_below_the_bound_have_one_equilibrium(seed):
     eps = 0.26 * np.sqrt(abs(b[0] * b[1])) if b[0] * b[1] > 0.0 else 0.01
     found = rqe.solve_all(rqe.NormalFormGame(payoffs), 2.0, eps)
     assert found.complete
-    assert len(found) == 1  # see the head of rqe/_kernels/batch.py for why
+    assert len(found) == 1  # see the head of rqe/_kernels/two_by_two.py for why
     assert distance(solve_batch(payoffs, 2.0, eps), (), found[0]) < 1e-9
 
 
