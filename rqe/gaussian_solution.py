@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rqe import _plain, report
+from rqe._certified import Certified
 from rqe.status import Status
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ __all__ = ["GaussianSolution"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class GaussianSolution:
+class GaussianSolution(Certified):
     """An equilibrium in Gaussian strategies, with its certificate.
 
     `rqe.solve` builds it; users read it. Its arrays are read-only.
@@ -84,26 +85,6 @@ class GaussianSolution:
             array.flags.writeable = False
 
     @property
-    def tau(self) -> Array:
-        """Risk aversion per player, shape (N,), unit 1/payoff."""
-        return self.concept.tau
-
-    @property
-    def eps(self) -> Array:
-        """Bounded rationality per player, shape (N,), unit payoff."""
-        return self.concept.eps
-
-    @property
-    def payoffs(self) -> Array:
-        """Expected utility per player, shape (N,)."""
-        return self.check.payoffs
-
-    @property
-    def risk_adjusted(self) -> Array:
-        """Risk-adjusted utility per player without the entropy, shape (N,)."""
-        return self.check.risk_adjusted
-
-    @property
     def shared_reward(self) -> float | None:
         """Expected shared reward of an aggregative game; None for another."""
         return self.check.shared_reward
@@ -112,21 +93,6 @@ class GaussianSolution:
     def shortfall(self) -> Array | None:
         """Target less the sum of all means, shape (n,), of an aggregative game; None else."""
         return self.check.shortfall
-
-    @property
-    def residual(self) -> float:
-        """Largest distance from a best response, relative to the terms that make it up."""
-        return self.check.residual
-
-    @property
-    def regret(self) -> float:
-        """What a player can gain at most by deviating alone, in payoff units."""
-        return self.check.regret
-
-    @property
-    def converged(self) -> bool:
-        """Whether the certificate meets the tolerance that was asked for."""
-        return self.status is Status.CONVERGED
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yield one plain record per player and coordinate: what `to_frame` holds."""
@@ -198,13 +164,6 @@ class GaussianSolution:
             Of more coordinates of actions the first ones are shown, and the others counted.
         """
         return _text(self, max_rows)
-
-    def __repr__(self) -> str:
-        """One line: what was solved and how well."""
-        return (
-            f"<GaussianSolution: {self.concept.name} of {report.game_name(self.game)}, "
-            f"{self.status.value}, residual {self.residual:.1e}, regret {self.regret:.1e}>"
-        )
 
 
 _HEADER = ("player", "coordinate", "mean", "deviation", "tau", "eps", "payoff", "risk-adjusted")

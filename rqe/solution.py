@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rqe import _plain, report
+from rqe._certified import Certified
 from rqe.branch import Branch
 from rqe.status import Stats, Status
 
@@ -33,7 +34,7 @@ __all__ = ["Branch", "ConvergenceError", "Solution", "Stats", "Status"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Solution:
+class Solution(Certified):
     """An answer with its certificate: who plays what, for what payoff, and how surely.
 
     Solvers build it; users read it. It owns its arrays, all of them read-only. Two solutions are
@@ -93,44 +94,9 @@ class Solution:
         return tuple(_plain.read_only(np.exp(log_x)) for log_x in self.log_strategies)
 
     @property
-    def tau(self) -> Array:
-        """Risk aversion per player, shape (N,), unit 1/payoff."""
-        return self.concept.tau
-
-    @property
-    def eps(self) -> Array:
-        """Bounded rationality per player, shape (N,), unit payoff."""
-        return self.concept.eps
-
-    @property
-    def payoffs(self) -> Array:
-        """Expected payoff per player, shape (N,)."""
-        return self.check.payoffs
-
-    @property
-    def risk_adjusted(self) -> Array:
-        """Risk-adjusted payoff per player without the regularizer, shape (N,)."""
-        return self.check.risk_adjusted
-
-    @property
     def adversaries(self) -> tuple[Array, ...]:
         """Worst joint play that each player fears: shape (n_j for j != i) for player i."""
         return self.check.adversaries
-
-    @property
-    def residual(self) -> float:
-        """Largest violation of the equilibrium equations, relative to the payoff range."""
-        return self.check.residual
-
-    @property
-    def regret(self) -> float:
-        """Upper bound on what any player could gain by deviating alone, in payoff units."""
-        return self.check.regret
-
-    @property
-    def converged(self) -> bool:
-        """Whether the certificate meets the tolerance that was asked for."""
-        return self.status is Status.CONVERGED
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yield one plain record per player and action: what `to_frame` and CSV files hold."""
@@ -213,13 +179,6 @@ class Solution:
     def to_latex(self, *, max_actions: int = 12) -> str:
         """Return the strategies as a LaTeX table; see `rqe.report.latex`."""
         return report.latex(self, max_actions=max_actions)
-
-    def __repr__(self) -> str:
-        """One line: what was solved and how well."""
-        return (
-            f"<Solution: {self.concept.name} of {report.game_name(self.game)}, "
-            f"{self.status.value}, residual {self.residual:.1e}, regret {self.regret:.1e}>"
-        )
 
     def _repr_html_(self) -> str:
         """Return the summary as HTML, for notebooks."""

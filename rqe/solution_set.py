@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, overload
 
 from rqe import _plain, report
+from rqe.status import Coded
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Exact = tuple[tuple[Fraction, ...], ...]
 
 
-class SetStatus(enum.Enum):
+class SetStatus(Coded):
     """How a search for all equilibria ended; the text of each member says what to try next.
 
     Attributes
@@ -32,8 +32,6 @@ class SetStatus(enum.Enum):
     message : str
         One sentence for people: what happened and what to try.
     """
-
-    message: str
 
     COMPLETE = "complete", "Every equilibrium that was asked for is in the set; this is proved."
     SEARCHED = (
@@ -51,13 +49,6 @@ class SetStatus(enum.Enum):
         "The time ran out, and these are the equilibria found until then: raise time_limit, or ask "
         "for one equilibrium, or for the pure ones.",
     )
-
-    def __new__(cls, code: str, message: str) -> SetStatus:
-        """Build the member with `code` as its value and `message` beside it."""
-        member = object.__new__(cls)
-        member._value_ = code
-        member.message = message
-        return member
 
 
 @dataclass(frozen=True)

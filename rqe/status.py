@@ -4,9 +4,23 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from typing import Self
 
 
-class Status(enum.Enum):
+class Coded(enum.Enum):
+    """Members with a short code for scripts as value, and a message for people."""
+
+    message: str
+
+    def __new__(cls, code: str, message: str) -> Self:
+        """Build the member with `code` as its value and `message` beside it."""
+        member = object.__new__(cls)
+        member._value_ = code
+        member.message = message
+        return member
+
+
+class Status(Coded):
     """How a computation ended; the text of each member says what to try next.
 
     Attributes
@@ -16,8 +30,6 @@ class Status(enum.Enum):
     message : str
         One sentence for people: what happened and what to try.
     """
-
-    message: str
 
     CONVERGED = "converged", "The certificate meets the requested tolerance."
     MAX_STEPS = (
@@ -44,13 +56,6 @@ class Status(enum.Enum):
         "The best responses of this quadratic game have no common point, as the linear system of "
         "the means is singular: change a coefficient, tau or eps by a small amount.",
     )
-
-    def __new__(cls, code: str, message: str) -> Status:
-        """Build the member with `code` as its value and `message` beside it."""
-        member = object.__new__(cls)
-        member._value_ = code
-        member.message = message
-        return member
 
 
 @dataclass(frozen=True)

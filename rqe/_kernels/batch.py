@@ -192,6 +192,22 @@ def _set_rates(r1, r2, tau, eps, rates):
 
 
 @njit(cache=True, nogil=True)
+def _predict(d, work):
+    """Write the second-order prediction at the distance d from the base to work[LOG_X]."""
+    for a in range(work.shape[1]):
+        change = work[TANGENT, a] + 0.5 * d * work[BEND, a]
+        work[LOG_X, a] = work[BASE, a] + d * change
+
+
+@njit(cache=True, nogil=True)
+def _advance(d, work, J, pivots):
+    """Make the corrected point the base, work[NEW] its tangent, and the last factors its own."""
+    work[BEND] = (work[NEW] - work[TANGENT]) / d
+    work[TANGENT], work[BASE] = work[NEW], work[LOG_X]
+    J[BASIS], pivots[BASIS] = J[FACTORS], pivots[FACTORS]
+
+
+@njit(cache=True, nogil=True)
 def _follow(U, V, r1, r2, tau, eps, out, work, J, pivots, W):
     """Follow the principal branch of one game; out: (n,), written. Return FOUND or DOUBTFUL."""
     rates = np.empty((3, 2))
@@ -209,9 +225,7 @@ def _follow(U, V, r1, r2, tau, eps, out, work, J, pivots, W):
     for _ in range(_STEPS):
         landing = T + 1.1 * d >= T_end
         d = T_end - T if landing else d
-        for a in range(out.size):
-            change = work[TANGENT, a] + 0.5 * d * work[BEND, a]
-            work[LOG_X, a] = work[BASE, a] + d * change
+        _predict(d, work)
         good, first = _correct(U, V, T + d, rates, landing, work, J, pivots, W)
         change = change_of(work[X], J, pivots, work[NEW]) if good else 0.0
         if not change <= _STEADY:
@@ -233,9 +247,7 @@ def _follow(U, V, r1, r2, tau, eps, out, work, J, pivots, W):
         if landing:
             out[:] = work[LOG_X]
             return FOUND
-        work[BEND] = (work[NEW] - work[TANGENT]) / d
-        work[TANGENT], work[BASE] = work[NEW], work[LOG_X]
-        J[BASIS], pivots[BASIS] = J[FACTORS], pivots[FACTORS]
+        _advance(d, work, J, pivots)
         T += d
         d *= min(max((_TARGET / max(first, 1e-9)) ** (1.0 / 3.0), 0.3), 3.0, 0.8 * _STEADY / change)
     return DOUBTFUL

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -34,25 +35,16 @@ class PredictionError(ArithmeticError):
     """The model has no trustworthy prediction at these parameters."""
 
 
-class Predictor(Protocol):
+class Predictor(ABC):
     """What the likelihood asks of a model."""
 
+    @abstractmethod
     def logs(self, point: Point) -> Logs:
         """Return log-strategies per game and role."""
 
-    def scan(self, points: Sequence[Point]) -> list[Logs | None]:
-        """Return the same for many points, None where there is no trustworthy prediction."""
-
+    @abstractmethod
     def slopes(self, point: Point, logs: Logs) -> list[Array]:
         """Return per game dlog x / d(tau, lam), shape (n, 2 N), or d noise, shape (n, 1)."""
-
-
-class OneByOne:
-    """Predictions at many points, one after the other."""
-
-    def logs(self, point: Point) -> Logs:
-        """Return log-strategies per game and role."""
-        raise NotImplementedError
 
     def scan(self, points: Sequence[Point]) -> list[Logs | None]:
         """Return log-strategies at many points, None where there is no trustworthy prediction."""
@@ -66,7 +58,7 @@ class OneByOne:
 
 
 @dataclass(frozen=True)
-class Equilibria(OneByOne):
+class Equilibria(Predictor):
     """The model's equilibria: on the principal branch, or on the branch through given solutions."""
 
     games: Sequence[NormalFormGame]
@@ -172,7 +164,7 @@ def _by_shape(games: Sequence[NormalFormGame]) -> dict[tuple[int, ...], list[int
 
 
 @dataclass(frozen=True)
-class EmpiricalPayoff(OneByOne):
+class EmpiricalPayoff(Predictor):
     """Each role's regularised best response to the frequencies with which the others played."""
 
     games: Sequence[NormalFormGame]
@@ -207,7 +199,7 @@ class EmpiricalPayoff(OneByOne):
         return _slopes(self.games, self.model, point, logs, seen)
 
 
-class NashNoise(OneByOne):
+class NashNoise(Predictor):
     """A Nash equilibrium, the limit of the principal branch, with uniform noise."""
 
     def __init__(self, games: Sequence[NormalFormGame]) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import enum
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from rqe.status import Coded
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Box", "Certificate", "ProofStatus"]
 
 
-class ProofStatus(enum.Enum):
+class ProofStatus(Coded):
     """How an attempt to prove an equilibrium ended; the text says what to try next.
 
     Attributes
@@ -25,8 +26,6 @@ class ProofStatus(enum.Enum):
     message : str
         One sentence for people.
     """
-
-    message: str
 
     PROVED = "proved", "Exactly one equilibrium lies in the box, within `radius` of the strategies."
     ELSEWHERE = (
@@ -57,13 +56,6 @@ class ProofStatus(enum.Enum):
         "A player with tau = inf has a worst case that is not strict, so that the equations do not "
         "determine his adversary: use a large finite tau.",
     )
-
-    def __new__(cls, code: str, message: str) -> ProofStatus:
-        """Build the member with `code` as its value and `message` beside it."""
-        member = object.__new__(cls)
-        member._value_ = code
-        member.message = message
-        return member
 
 
 @dataclass(frozen=True, eq=False)
