@@ -96,20 +96,26 @@ def test_eps_fall_together_and_taus_grow_in_proportion():
 
 
 def test_folds_are_passed_and_recorded():
-    """The branch of this game turns back at lam = 7.23 and forth again at lam = 7.17."""
+    """The branch of this game turns back at lam = 7.2574 and forth again at lam = 7.1759."""
     branch = rqe.trace(FOLDED, eps=1.0 / 39.26)
     assert branch.converged
     assert len(branch.turning_points) == 2
     assert len(branch.bifurcations) == 0
     lam = 1.0 / branch.values[:, 0]
     back, forth = branch.turning_points
-    assert lam[back] == pytest.approx(7.227, abs=0.02)
-    assert lam[forth] == pytest.approx(7.17, abs=0.02)
+    assert lam[back] == pytest.approx(7.2574, abs=0.02)
+    assert lam[forth] == pytest.approx(7.1759, abs=0.02)
     rising = np.diff(lam) > 0.0
     assert rising[:back].all()
     assert not rising[back + 1 : forth].any()
     assert rising[forth + 1 :].all()
     assert rqe.solve(FOLDED, eps=1.0 / 39.26).stats.turning_points == 2
+
+
+def test_short_steps_show_where_the_folds_are():
+    branch = rqe.trace(FOLDED, eps=1.0 / 39.26, solver=rqe.PrincipalBranch(predictor_error=1e-5))
+    folds = 1.0 / branch.values[branch.turning_points, 0]
+    np.testing.assert_allclose(folds, [7.2574, 7.1759], atol=2e-4)
 
 
 def test_the_first_point_at_the_target_is_the_end():
