@@ -190,13 +190,15 @@ def _accept(problem, state, stats, curve, T, h, landing, sign, flipped):
 
 
 @njit(cache=True, nogil=True)
-def _stacked(rows, first, dtype):
-    """Return the rows from index ``first`` on as a matrix."""
-    matrix = np.empty((len(rows) - first, len(rows[0])), dtype)
-    for k in range(first, len(rows)):
-        for j in range(len(rows[0])):
-            matrix[k - first, j] = rows[k][j]
-    return matrix
+def _appended(rows, count, row):
+    """Return the matrix with ``row`` after its first ``count`` rows, in a longer one if need be."""
+    if count == rows.shape[0]:
+        longer = np.empty((2 * count, rows.shape[1]), rows.dtype)
+        longer[:count] = rows
+        rows = longer
+    for j in range(rows.shape[1]):
+        rows[count, j] = row[j]
+    return rows
 
 
 @njit(cache=True, nogil=True)
@@ -218,7 +220,8 @@ def follow(
     n = log_x.size
     state, solver, step = new_state(problem, log_x), new_solver(n, dense_limit), np.empty(n + 1)
     curve, orientation = start_curve(problem, state, solver, T)
-    points, events = [curve.base.copy()], [(0, 0)]  # the first event is none: it types the list
+    points, events = np.empty((64 if record else 1, n + 1)), np.empty((16, 2), np.int64)
+    points, count, seen = _appended(points, 0, curve.base), 1, 0
     # A strongly risk-averse adversary switches within a distance 1 / tau: stay close to the branch.
     stiff = reverse or (not over_tau and tau.max() > _STIFF)
     stats, h, refused, status = solver.stats, 1.0, False, MAX_STEPS
@@ -247,14 +250,16 @@ def follow(
             near = goal == ROUNDING and _distance_to_limit(problem, state, T) <= limit_goal
             if landing or (T_end == np.inf and (near or T > _FAR)):
                 status = CONVERGED
-            if record:
-                points.append(curve.base.copy())
             if record and (flipped or turned):
-                events.append((len(points) - 1, -1 if flipped else 1))
+                events = _appended(events, seen, (count, -1 if flipped else 1))
+                seen += 1
+            if record:
+                points = _appended(points, count, curve.base)
+                count += 1
     state.vec[LOG_X] = curve.base[:n]
     normalise(problem, state.vec[LOG_X], state.vec[X])
-    path, log_x = _stacked(points, 0, np.float64), state.vec[LOG_X].copy()
-    return status, log_x, curve.base[n], stats, path, _stacked(events, 1, np.int64)
+    log_x = state.vec[LOG_X].copy()
+    return status, log_x, curve.base[n], stats, points[:count], events[:seen]
 
 
 @njit(cache=True, nogil=True)
