@@ -225,7 +225,7 @@ def test_the_change_of_the_jacobian_is_that_of_the_matrices(shape, tau, far):
         w = np.append(probe, 0.0)
         shares.append(((scales * (y - w)) ** 2).sum() / ((scales * w) ** 2).sum())
     dimension = 1.0 + len(shape) ** 2 / (x**2).sum()
-    expected = np.mean(shares) * min(dimension, 16.0)
+    expected = np.mean(shares) * min(dimension, 8.0)
     arguments_ = problem, state, solver, path, act, T + far
     assert_equals_its_python(curve.change, *arguments_, rtol=1e-8, atol=1e-8)
     assert curve.change(*arguments_) == pytest.approx(expected, rel=1e-7)

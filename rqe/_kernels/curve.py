@@ -86,7 +86,7 @@ def change(problem, state, solver, curve, act, T):
     Two bifurcations within one step leave the orientation as it was, but then ``B^-1 B_base`` has
     two negative eigenvalues, and the squared Frobenius norm of ``B^-1 B_base - 1`` is at least 2.
     It is estimated, in Fisher's metric, by its action on a few directions, and returned in units of
-    1, or of 1/16 per dimension where there are more than 16 and 1 would forbid most steps: there
+    1, or of 1/8 per dimension where there are more than 8 and 1 would forbid most steps: there
     this is no guarantee. Needs the factors of B; curve.trial is overwritten.
     """
     n, y, mean, spread, free = state.active.size, curve.trial, 0.0, 0.0, 0
@@ -106,7 +106,7 @@ def change(problem, state, solver, curve, act, T):
     for i in range(problem.rates.shape[1]):
         free += not problem.layout[FROZEN, i]
     dimension = 1.0 + free**2 / max(spread, 1e-300)  # as many even actions would give it
-    return mean * dimension / max(1.0, dimension / 16.0)
+    return mean * dimension / max(1.0, dimension / 8.0)
 
 
 @njit(cache=True, nogil=True)
