@@ -128,7 +128,7 @@ def test_the_time_limit_is_kept_and_what_was_found_is_returned(shape, method):
     game = rqe.NormalFormGame(payoffs(shape, 0))
     rqe.nash(rqe.NormalFormGame(payoffs((2,) * len(shape), 0)), "all", method=method)
     calls = []
-    start = time.monotonic()
+    start = time.process_time()  # wall time would judge what else the machine does
     found = rqe.nash(
         game,
         "all",
@@ -136,7 +136,7 @@ def test_the_time_limit_is_kept_and_what_was_found_is_returned(shape, method):
         time_limit=0.6,
         progress=lambda text, seconds: calls.append((text, seconds)),
     )
-    assert time.monotonic() - start < 5.0
+    assert time.process_time() - start < 5.0
     assert not found.complete
     assert found.status is rqe.SetStatus.TIME_LIMIT
     assert "time_limit" in found.status.message
