@@ -19,11 +19,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from marl import testing as testing
     from marl.algorithms import (
+        FCP,
         IPPO,
+        MADDPG,
+        MAPPO,
+        MEP,
         SRPO,
         Adversarial,
         HighEntropyIPPO,
         SelfPlay,
+        TrajeDi,
         algo_config,
         make_algo,
     )
@@ -39,11 +44,16 @@ _HOMES = {
     "CheckpointError": "marl.checkpoint",
     "CrossPlay": "marl.crossplay",
     "Env": "marl.envs.base",
+    "FCP": "marl.algorithms",
     "HighEntropyIPPO": "marl.algorithms",
     "IPPO": "marl.algorithms",
+    "MADDPG": "marl.algorithms",
+    "MAPPO": "marl.algorithms",
+    "MEP": "marl.algorithms",
     "Run": "marl.run",
     "SRPO": "marl.algorithms",
     "SelfPlay": "marl.algorithms",
+    "TrajeDi": "marl.algorithms",
     "Step": "marl.envs.base",
     "TrainState": "marl.train",
     "Trainer": "marl.train",
@@ -60,7 +70,11 @@ _HOMES = {
 }
 
 __all__ = [
+    "FCP",
     "IPPO",
+    "MADDPG",
+    "MAPPO",
+    "MEP",
     "SRPO",
     "Adversarial",
     "CheckpointError",
@@ -72,6 +86,7 @@ __all__ = [
     "Step",
     "TrainState",
     "Trainer",
+    "TrajeDi",
     "algo_config",
     "cross_play",
     "env_config",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from marl.algorithms import ALGORITHMS, PPO, make_algo
+from marl.algorithms import ALGORITHMS, Algorithm, make_algo
 from marl.envs.base import check_name
 
 __all__ = ["PRESETS", "Preset", "preset"]
@@ -15,7 +15,7 @@ __all__ = ["PRESETS", "Preset", "preset"]
 class Preset:
     """How an algorithm is run in an environment."""
 
-    algo: PPO
+    algo: Algorithm
     """The algorithm with all its settings."""
     steps: int
     """Environment steps in all, a whole number of updates of every algorithm of this table."""
