@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from marl.checkpoint import CheckpointError
     from marl.crossplay import CrossPlay, cross_play
     from marl.envs.base import Env, Step, env_config, make_env
+    from marl.evaluation import Evaluation, evaluate
+    from marl.export import export_onnx, numpy_policy
     from marl.presets import preset
     from marl.run import Run, load_run, train_run
     from marl.train import Trainer, TrainState, make_train
@@ -44,6 +46,7 @@ _HOMES = {
     "CheckpointError": "marl.checkpoint",
     "CrossPlay": "marl.crossplay",
     "Env": "marl.envs.base",
+    "Evaluation": "marl.evaluation",
     "FCP": "marl.algorithms",
     "HighEntropyIPPO": "marl.algorithms",
     "IPPO": "marl.algorithms",
@@ -60,10 +63,13 @@ _HOMES = {
     "algo_config": "marl.algorithms",
     "cross_play": "marl.crossplay",
     "env_config": "marl.envs.base",
+    "evaluate": "marl.evaluation",
+    "export_onnx": "marl.export",
     "load_run": "marl.run",
     "make_algo": "marl.algorithms",
     "make_env": "marl.envs.base",
     "make_train": "marl.train",
+    "numpy_policy": "marl.export",
     "preset": "marl.presets",
     "testing": "",
     "train_run": "marl.run",
@@ -80,6 +86,7 @@ __all__ = [
     "CheckpointError",
     "CrossPlay",
     "Env",
+    "Evaluation",
     "HighEntropyIPPO",
     "Run",
     "SelfPlay",
@@ -90,10 +97,13 @@ __all__ = [
     "algo_config",
     "cross_play",
     "env_config",
+    "evaluate",
+    "export_onnx",
     "load_run",
     "make_algo",
     "make_env",
     "make_train",
+    "numpy_policy",
     "preset",
     "testing",
     "train_run",
