@@ -64,7 +64,7 @@ def _reproduce(arguments: argparse.Namespace) -> int:
 
     name = f"{arguments.experiment}-quick" if arguments.quick else arguments.experiment
     out = Path(arguments.out or Path("reproduce") / name)
-    with _executor(arguments.workers) as executor:
+    with pool(arguments.workers) as executor:
         results = reproduce_kitchen(
             out,
             quick=arguments.quick,
@@ -89,7 +89,7 @@ def _reproduce(arguments: argparse.Namespace) -> int:
     return DONE if all(claim.holds for claim in judged if claim.goal) else FAILED
 
 
-def _executor(workers: int) -> Any:
+def pool(workers: int) -> Any:
     """A pool of that many processes, or none for one."""
     if workers == 1:
         return contextlib.nullcontext()
