@@ -1,5 +1,6 @@
 """Environments through JaxMARL: the protocol, the physics of PettingZoo's tag, legal moves."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import jax
@@ -14,7 +15,6 @@ pytest.importorskip("jaxmarl", reason="pip install 'rqe[jaxmarl]'")
 import marl
 from marl.checkpoint import CheckpointError
 from marl.envs.tag import flee, load_runner, save_runner
-from marl.run import train_run
 from marl.testing import check_env
 
 SMALL: dict[str, Any] = {"n_envs": 4, "n_steps": 8, "hidden": (8,), "epochs": 1}
@@ -27,7 +27,7 @@ SMALL: dict[str, Any] = {"n_envs": 4, "n_steps": 8, "hidden": (8,), "epochs": 1}
         ("tag", {"horizon": 4, "runner": "learned"}),
         ("hanabi", {"players": 2}),
         ("hanabi", {"players": 4}),
-        ("overcooked", {"layout": "cramped_room", "horizon": 5, "shaping": 0.5}),
+        ("overcooked", {"layout": "cramped_room", "horizon": 2, "shaping": 0.5}),
     ],
     ids=lambda x: x if isinstance(x, str) else "-".join(map(str, x.values())),
 )
@@ -98,11 +98,17 @@ def test_the_scripted_runner_runs_away_and_stays_inside():
 
 
 @pytest.fixture(scope="module")
-def runners(tmp_path_factory):
-    """A tiny run of chasers and runner."""
+def runners():
+    """What `save_runner` needs of a run of chasers and runner: two untrained teams."""
     env = marl.make_env("tag", runner="learned", horizon=10)
-    return train_run(
-        env, marl.IPPO(**SMALL), tmp_path_factory.mktemp("r") / "run", steps=64, seeds=2
+    trainer = marl.Trainer(env, marl.IPPO(**SMALL))
+    first = jax.jit(jax.vmap(lambda key: trainer.team(trainer.init(key))))
+    return SimpleNamespace(
+        env=env,
+        algo=trainer.algo,
+        seeds=(0, 1),
+        actors=first(jax.random.split(jax.random.key(0), 2)),
+        config=SimpleNamespace(digest="0" * 64, env=marl.env_config(env)),
     )
 
 
