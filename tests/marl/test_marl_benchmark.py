@@ -116,9 +116,8 @@ def test_presets_hold_the_papers_settings():
     assert hanabi.share_policies
     for env, name in itertools.product(PRESETS, ALGORITHMS):
         assert preset(env, name).algo.name == name
-    plan: Any = benchmark_plan(
-        "tag", methods=["srpo"], ablations=["tau", "eps"], settings={"eps": 0.2}
-    )
+    changed: Any = {"settings": {"eps": 0.2}, "ablations": ["tau", "eps"]}
+    plan: Any = benchmark_plan("tag", methods=["srpo"], **changed)
     assert plan.methods["srpo"].eps == 0.2
     assert {cell[0] for cell in plan.sweeps["tau"]} == {"reverse_kl", "kl"}
     assert [cell[2].eps for cell in plan.sweeps["eps"][:4]] == [0.01, 0.03, 0.1, 0.3]
