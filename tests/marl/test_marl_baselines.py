@@ -11,11 +11,10 @@ import pytest
 import marl
 import rqe
 from marl.algorithms import replay
-from marl.algorithms.population import Population, SeatAware, told_seats
+from marl.algorithms.population import Company, Population, SeatAware, told_seats
 from marl.algorithms.ppo import apply
 from marl.algorithms.seats import Separate, Shared
 from marl.algorithms.trajedi import windowed
-from marl.algorithms.update import Setup
 from marl.networks import Actor
 from marl.run import run_config
 
@@ -50,7 +49,10 @@ def probabilities(team, algo):
     return jax.nn.softmax(jax.vmap(lambda p: apply(actor, p, jnp.ones(1)))(team))
 
 
-@pytest.mark.parametrize("name", METHODS)
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("mep", "trajedi")]
+
+
+@pytest.mark.parametrize("name", ["mappo", "maddpg", "fcp", *SLOW])
 def test_every_baseline_learns_to_coordinate(name):
     _, metrics, policies = trained(name)
     meeting = np.einsum("sa,sa->s", policies[:, 0], policies[:, 1])
@@ -61,11 +63,11 @@ def test_every_baseline_learns_to_coordinate(name):
     assert metrics["steps"][0, -1] == STEPS
 
 
-def test_members_of_a_population_coordinate_with_themselves():
-    for name in ("fcp", "mep", "trajedi"):
-        _, metrics, _ = trained(name)
-        own = metrics["reward"][:, 50:60, 0].mean()
-        assert own > 0.8, f"{name}: members earn {own} of 1"
+@pytest.mark.parametrize("name", ["fcp", *SLOW])
+def test_members_of_a_population_coordinate_with_themselves(name):
+    _, metrics, _ = trained(name)
+    own = metrics["reward"][:, 50:60, 0].mean()
+    assert own > 0.8, f"members earn {own} of 1"
 
 
 def member_policies(name):
@@ -79,6 +81,7 @@ def member_policies(name):
     return np.asarray(jax.vmap(jax.vmap(one))(state.params["member_actor"]))
 
 
+@pytest.mark.slow
 def test_mep_raises_the_entropy_of_the_mean_policy_above_that_of_independent_runs():
     entropy = {}
     for name in ("fcp", "mep"):
@@ -88,12 +91,33 @@ def test_mep_raises_the_entropy_of_the_mean_policy_above_that_of_independent_run
     assert entropy["mep"] > 0.9 * np.log(2)
 
 
+@pytest.mark.slow
 def test_trajedis_diversity_rises():
     _, metrics, _ = trained("trajedi")
     bonus = np.asarray(metrics["bonus"])[..., 0].mean(axis=0)
     assert bonus[:3].mean() < 0.02
     assert bonus[50:60].mean() > 0.15
     assert bonus.max() <= 0.5 * np.log(4) + 1e-5
+
+
+def test_meps_bonus_pays_for_actions_that_the_mean_policy_seldom_takes():
+    policies = np.array([[0.9, 0.1], [0.5, 0.5]])  # of two members, in one state
+    taken = np.log(policies)[:, None, None, :]  # [P, T, P, tables]: both actions, at two tables
+    algo = marl.MEP(population=2, alpha=0.3)
+    bonus = algo.bonus(jnp.asarray(taken), jnp.zeros((1, 1, 2)))
+    np.testing.assert_allclose(bonus[0, 0], -0.3 * np.log([0.7, 0.3]), rtol=1e-5)
+
+
+def test_trajedis_bonus_has_the_jensen_shannon_divergence_as_its_mean():
+    policies = np.array([[0.9, 0.1], [0.2, 0.8]])
+    mean = policies.mean(axis=0)
+    entropy = [-(p * np.log(p)).sum() for p in (*policies, mean)]
+    want = entropy[2] - (entropy[0] + entropy[1]) / 2
+    # Each member takes both actions, at tables that count as its policy says.
+    taken = np.broadcast_to(np.log(policies)[:, None, None, :], (2, 1, 2, 2))
+    algo = marl.TrajeDi(population=2, alpha=1.0, kernel=0.0)
+    bonus = np.asarray(algo.bonus(jnp.asarray(taken), jnp.zeros((1, 2, 2))))[0]
+    assert (policies * bonus).sum() / 2 == pytest.approx(want, rel=1e-5)
 
 
 def test_windows_of_log_probabilities_equal_plain_loops():
@@ -119,10 +143,15 @@ def test_the_pool_holds_every_member_at_the_start_half_way_and_at_the_end():
     assert metrics["responding"][0, :, 0].tolist() == [0.0] * 60 + [1.0] * 60
 
 
+def company_of(tables, snapshots):
+    """Tables where nothing has been drawn yet."""
+    nobody = jnp.zeros(tables, jnp.int32)
+    return Company(None, jnp.zeros(snapshots), nobody, nobody, jnp.zeros(tables))
+
+
 def test_seat_and_partner_are_drawn_anew_for_each_episode_and_only_then():
     algo = marl.FCP(n_envs=400, population_steps=400 * 128)
-    stage = Population(AGREE, algo)
-    company = jax.jit(stage.init)(jax.random.key(0)).memory
+    stage, company = Population(AGREE, algo), company_of(400, 12)
     done = jnp.arange(400) < 300
     for k in range(3):
         before, company = company, stage.redrawn(company, jax.random.key(k), done)
@@ -150,8 +179,7 @@ def test_seats_and_partners_stay_within_episodes_of_a_rollout():
 def test_priority_draws_partners_with_whom_little_is_earned():
     algo = marl.MEP(n_envs=1000, population=2, priority=2.0, population_steps=10**6)
     stage = Population(AGREE, algo)
-    company = jax.jit(stage.init)(jax.random.key(0)).memory
-    company = company._replace(score=jnp.array([5.0, 1.0, 3.0, 2.0, 4.0, 6.0]))
+    company = company_of(1000, 6)._replace(score=jnp.array([5.0, 1.0, 3.0, 2.0, 4.0, 6.0]))
     drawn = stage.redrawn(company, jax.random.key(1), jnp.ones(1000, bool)).partner
     share = np.bincount(drawn, minlength=6) / 1000
     rank = np.array([2, 6, 4, 5, 3, 1])
@@ -160,14 +188,16 @@ def test_priority_draws_partners_with_whom_little_is_earned():
 
 def test_a_seat_told_by_one_hot_is_the_same_network_with_another_bias():
     env = SeatAware(marl.make_env("kitchen"))
-    setup = Setup(env, marl.SelfPlay(hidden=(6,)))
-    actor = setup.init(jax.random.key(0)).params["actor"]
+    rng = np.random.default_rng(0)
+    first = {"kernel": rng.normal(size=(1, 10, 6)), "bias": rng.normal(size=(1, 6))}
+    last = {"kernel": rng.normal(size=(1, 6, 5)), "bias": rng.normal(size=(1, 5))}
+    actor = jax.tree.map(jnp.asarray, {"Dense_0": first, "Dense_1": last})
     _, obs = env.reset(jax.random.key(1))
     assert obs.shape == (2, 10)
     net = Actor(5, (6,))
     want = apply(net, jax.tree.map(lambda x: x[0], actor), obs)
     got = jax.vmap(lambda p, x: apply(net, p, x))(told_seats(actor, 2), obs[:, :8])
-    np.testing.assert_allclose(got, want, atol=1e-6)
+    np.testing.assert_allclose(got, want, atol=1e-5)
 
 
 def test_mappos_critic_sees_the_joint_observation_and_its_actor_does_not():
