@@ -80,7 +80,7 @@ def add(commands: Any) -> None:
 def _benchmark(arguments: argparse.Namespace) -> int:
     """Run a benchmark, and print its tables."""
     from marl.benchmark import benchmark_plan, run_benchmark
-    from marl.commands.reproduce import pool
+    from marl.commands.reproduce import workers
     from marl.measures import summarize
     from marl.report import Table, method_tables, partner_tables, protocol, text_table
 
@@ -96,7 +96,7 @@ def _benchmark(arguments: argparse.Namespace) -> int:
     )
     label = arguments.benchmark if size == "default" else f"{arguments.benchmark}-{size}"
     out = Path(arguments.out or Path("benchmark") / label)
-    with pool(arguments.workers) as executor:
+    with workers(arguments.workers) as executor:
         results = run_benchmark(
             plan,
             out,
