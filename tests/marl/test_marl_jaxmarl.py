@@ -49,15 +49,18 @@ def test_tag_agrees_with_pettingzoos_step_by_step():
     world = theirs.aec_env.unwrapped.world
     step, rng = jax.jit(env.step), np.random.default_rng(0)
     state, _ = env.reset(jax.random.key(0))
-    # The same places; near each other, so that collisions happen.
-    places = rng.uniform(-0.2, 0.2, (5, 2))
-    state = state.replace(p_pos=jnp.asarray(places, jnp.float32))
-    for entity, place in zip(world.entities, places, strict=True):
-        entity.state.p_pos, entity.state.p_vel = place.copy(), np.zeros(2)
+    # The same places; the first chaser and the runner are about to run into each other.
+    places = np.array([[-0.14, 0.0], [0.3, 0.5], [0.14, 0.0], [-0.3, -0.3], [0.4, -0.2]])
+    speeds = np.array([[1.0, 0.0], [0.0, -1.0], [-1.3, 0.0], [0.0, 0.0], [0.0, 0.0]])
+    state = state.replace(
+        p_pos=jnp.asarray(places, jnp.float32), p_vel=jnp.asarray(speeds, jnp.float32)
+    )
+    for entity, place, speed in zip(world.entities, places, speeds, strict=True):
+        entity.state.p_pos, entity.state.p_vel = place.copy(), speed.copy()
     names = ["adversary_0", "adversary_1", "agent_0"]
     touched = 0.0
     for t in range(30):
-        actions = rng.integers(0, 5, 3)
+        actions = rng.integers(0, 5, 3) if t else np.array([2, 0, 1])
         out = step(jax.random.key(t), state, jnp.asarray(actions, jnp.int32))
         observed, rewards, _, _, _ = theirs.step(dict(zip(names, actions, strict=True)))
         for i, name in enumerate(names):
