@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ABLATIONS", "BENCHMARKS", "SIZES", "Plan", "benchmark_plan", "run_benchmark"]
 
+_COPIES = 100  # episodes of each entry of the matrix
 _TOGETHER = 5  # teams in a run: with more seeds later, these runs stay as they are
 
 BENCHMARKS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -221,7 +222,7 @@ def run_benchmark(
     cells = dict(plan.methods)
     _train(plan, env, cells, folder, executor, progress, patience)
     folders = {name: [folder / "runs" / run for run in plan.batches(name)] for name in cells}
-    results = play_all(folders, copies=_copies(plan), exact=False, progress=progress, notes=notes)
+    results = play_all(folders, copies=_COPIES, exact=False, progress=progress, notes=notes)
     results.tables.extend(further_tables(plan, folder, env, results.cross, folders))
     for ablation, sweep in plan.sweeps.items():
         named = {f"{ablation}-{series}-{value:g}": algo for series, value, algo in sweep}
@@ -276,11 +277,6 @@ def _train_runners(
     )
     for seed, file in zip(run.seeds, files, strict=True):
         save_runner(run, seed, file)
-
-
-def _copies(plan: Plan) -> int:
-    """Episodes of each entry of the matrix."""
-    return 100
 
 
 def _train(
@@ -360,7 +356,7 @@ def _swept(plan: Plan, ablation: str, folder: Path) -> dict[str, Any]:
         name = f"{ablation}-{series}-{value:g}"
         runs = load_groups({name: [folder / "runs" / run for run in plan.batches(name)]})[name]
         teams = group(name, runs)
-        cross = cross_play(runs[0].env, [teams], copies=_copies(plan), partners=())
+        cross = cross_play(runs[0].env, [teams], copies=_COPIES, partners=())
         record: dict[str, Any] = {"free_riding_teams": 0, "idle_teams": 0}
         record |= rows(summarize(cross))[0]
         for part in ("work_less", "work_more"):
