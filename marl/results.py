@@ -60,18 +60,18 @@ class Results:
         Where the environment is small enough.
     sweeps : list of dict
         Each with ``parameter``, ``label``, ``title`` and ``rows``, see `marl.figures.sweep`.
-    tables : list of dict
-        Further tables: ``title`` of the section, ``text``, ``caption``, ``header`` and ``rows``.
     notes : dict of str to str
         Command, date, machine, versions: what a reader needs to do it again.
+    tables : list of dict
+        Further tables: ``title`` of the section, ``text``, ``caption``, ``header`` and ``rows``.
     """
 
     cross: CrossPlay
     curves: Mapping[str, Curve]
     exact: Exact | None = None
     sweeps: list[dict[str, Any]] = field(default_factory=list)
-    tables: list[dict[str, Any]] = field(default_factory=list)
     notes: dict[str, str] = field(default_factory=dict)
+    tables: list[dict[str, Any]] = field(default_factory=list)
 
     def save(self, folder: str | Path) -> None:
         """Write arrays as safetensors, tables as CSV and the rest as JSON."""
