@@ -7,11 +7,11 @@ PYTHONS := $(PYTHON) python3 python3.13 python3.12 python3.11 python
 TORCH := torch==2.13.0
 PIP_INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test test-slow test-llm lint types docs bench clean
+.PHONY: help demo test test-slow test-llm test-jaxmarl lint types docs bench clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/stamp-demo ## solve games from files and from the catalog; a table and a figure
 	$(PY) examples/solve_files.py
@@ -24,6 +24,9 @@ test-slow: $(VENV)/stamp-dev ## the tests left out by default: minutes each
 
 test-llm: $(VENV)/stamp-llm ## the tests of language-model debate; installs torch (gigabytes)
 	$(PY) -m pytest tests/llm $(PYTEST_ARGS)
+
+test-jaxmarl: $(VENV)/stamp-jaxmarl ## the tests of Tag, Hanabi, Overcooked; installs JaxMARL (fifty packages)
+	$(PY) -m pytest tests/marl/test_marl_jaxmarl.py $(PYTEST_ARGS)
 
 lint: $(VENV)/stamp-dev ## ruff: rules and layout
 	$(PY) -m ruff check .
@@ -81,6 +84,11 @@ $(VENV)/stamp-llm: pyproject.toml $(VENV)/stamp-dev | $(PY)
 	@echo "installing torch and transformers into $(VENV) (once)"
 	@$(PIP_INSTALL) '$(TORCH)'
 	@$(PIP_INSTALL) --editable '.[dev,llm]'
+	@touch $@
+
+$(VENV)/stamp-jaxmarl: pyproject.toml $(VENV)/stamp-dev | $(PY)
+	@echo "installing JaxMARL, and MPE2 as the oracle of its physics, into $(VENV) (once)"
+	@$(PIP_INSTALL) --editable '.[dev,jaxmarl]' mpe2 onnx
 	@touch $@
 
 $(VENV)/stamp-docs: pyproject.toml | $(PY)

@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from marl.commands import crossplay, debate, report, reproduce, train, watch
+from marl.commands import benchmark, crossplay, debate, report, reproduce, train, watch
 from marl.commands.common import (
     BAD_INPUT,
     INTERNAL,
@@ -32,6 +32,7 @@ examples:
   marl report report/
   marl watch runs/srpo --seed 3
   marl reproduce kitchen --quick
+  marl benchmark kitchen --methods ippo,srpo,fcp --quick
 
 'marl COMMAND --help' has more of them, and the exit codes."""
 
@@ -137,6 +138,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for module in (train, crossplay, report, watch, reproduce, debate):
+    for module in (train, crossplay, report, watch, reproduce, benchmark, debate):
         module.add(commands)
     return parser

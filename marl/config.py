@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from marl.checkpoint import CheckpointError
 
 if TYPE_CHECKING:
-    from marl.algorithms.config import PPO
+    from marl.algorithms.config import Algorithm
     from marl.envs.base import Env
 
 __all__ = ["RunConfig"]
@@ -54,7 +54,7 @@ class RunConfig:
 
     @classmethod
     def of(
-        cls, env: Env, algo: PPO, *, seeds: int, seed: int, steps: int, log_every: int
+        cls, env: Env, algo: Algorithm, *, seeds: int, seed: int, steps: int, log_every: int
     ) -> RunConfig:
         """Describe a run that begins here and now."""
         from marl.algorithms import algo_config
@@ -77,7 +77,7 @@ class RunConfig:
         identity = {name: value for name, value in self.to_dict().items() if name in _IDENTITY}
         return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
-    def objects(self) -> tuple[Env, PPO]:
+    def objects(self) -> tuple[Env, Algorithm]:
         """Return the environment and the algorithm."""
         from marl.algorithms import make_algo
         from marl.envs.base import make_env

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from marl.measures import RIDER, WORK
+from marl.measures import RIDER, work_event
 from marl.statistics import bootstrap, team_mean
 
 if TYPE_CHECKING:
@@ -98,10 +98,12 @@ def roles(cross: CrossPlay) -> Figure:
     """Return who delivers in each team: one mark a team, free-riding in the shaded wedges."""
     figure = _figure(4.6, 4.2)
     ax = figure.add_subplot()
-    largest = 1.0
+    largest, event = 1.0, work_event(cross.events)
+    if event is None:
+        raise ValueError(f"cross: no event in {cross.env['name']} counts as work")
     for k, name in enumerate(cross.names):
         members = cross.members(name)
-        work = cross.events[WORK][members, members]
+        work = cross.events[event][members, members]
         largest = max(largest, float(work.max()))
         style: dict[str, Any] = {"color": COLOURS[k % 7], "marker": MARKS[k % 7], "alpha": 0.75}
         ax.scatter(work[:, 0], work[:, 1], s=26, label=name, linewidths=0, zorder=3, **style)
@@ -111,8 +113,8 @@ def roles(cross: CrossPlay) -> Figure:
     ax.fill_betweenx(ends, 0, slope * ends, color="#dddddd", lw=0)
     ax.plot(ends, ends, color="#999999", lw=0.7)
     ax.set(xlim=(-0.03 * top, top), ylim=(-0.03 * top, top), aspect="equal")
-    ax.set_xlabel(f"{WORK} of seat 0 in {cross.steps} steps")
-    ax.set_ylabel(f"{WORK} of seat 1 in {cross.steps} steps")
+    ax.set_xlabel(f"{event} of seat 0 in {cross.steps} steps")
+    ax.set_ylabel(f"{event} of seat 1 in {cross.steps} steps")
     ax.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     _tidy(ax)
     return figure
@@ -159,7 +161,7 @@ def sweep(rows: Sequence[Mapping[str, Any]], parameter: str, label: str) -> Figu
         for name, dash, what in (("training", "-", "TP"), ("crossing", "--", "CP")):
             y = np.array([float(row[name]) for row in line])
             low, high = (
-                np.array([row[f"{name}_{end}"] for row in line]) for end in ("low", "high")
+                np.array([float(row[f"{name}_{end}"]) for row in line]) for end in ("low", "high")
             )
             top.plot(x, y, ls=dash, lw=1.4, label=f"{series}: {what}", **style)
             top.fill_between(x, low, high, color=COLOURS[k % 7], alpha=0.12, lw=0)

@@ -6,7 +6,7 @@ shown beside the roles, since teams that happen to share their roles cross well 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,11 +18,11 @@ from marl.statistics import Estimate, Share, bootstrap, pair_mean, share, team_m
 if TYPE_CHECKING:
     from marl.crossplay import CrossPlay
 
-__all__ = ["Beside", "Comparison", "Method", "compare", "summarize"]
+__all__ = ["Beside", "Comparison", "Method", "compare", "summarize", "work_event"]
 
 Array = NDArray[np.float64]
 
-WORK = "deliveries"  # the event that counts as work, where the environment has it
+WORKS = ("deliveries", "tags")  # events that count as work, where the environment has them
 RIDER = 0.1  # a team free-rides if its less productive agent does less than this share of the work
 
 
@@ -159,7 +159,8 @@ def _method(cross: CrossPlay, name: str) -> Method:
     diagonal = returns.diagonal()
     costs = -cross.private[members, members]  # [n, n_agents]
     pairs = returns[~np.eye(n, dtype=bool)]
-    work = cross.events[WORK][members, members] if WORK in cross.events else None
+    event = work_event(cross.events)
+    work = None if event is None else cross.events[event][members, members]
     return Method(
         name=name,
         teams=n,
@@ -177,6 +178,18 @@ def _method(cross: CrossPlay, name: str) -> Method:
     )
 
 
+def work_event(events: Iterable[str]) -> str | None:
+    """Name of the event that counts as work, None where there is none.
+
+    Examples
+    --------
+    >>> work_event(("tags", "moves")), work_event(())
+    ('tags', None)
+    """
+    known = set(events)
+    return next((name for name in WORKS if name in known), None)
+
+
 def free_riding(work: Array) -> NDArray[np.bool_]:
     """Which teams free-ride: `work` [teams, n_agents] -> [teams].
 
@@ -192,7 +205,8 @@ def free_riding(work: Array) -> NDArray[np.bool_]:
 def _beside(cross: CrossPlay, partner: str, members: NDArray[np.intp]) -> Beside:
     """Figures beside one scripted partner."""
     against = cross.against[partner]
-    work = against.events[WORK][members] if WORK in against.events else None
+    event = work_event(against.events)
+    work = None if event is None else against.events[event][members]
     return Beside(
         returns=_mean(against.returns[members].mean(axis=1)),
         work=None if work is None else (_mean(work.min(axis=1)), _mean(work.max(axis=1))),

@@ -63,9 +63,11 @@ class Critic(nn.Module):
 
 
 def init_weights(
-    modules: tuple[Actor | Critic, ...], key: Array, count: int, obs_size: int
+    modules: tuple[Actor | Critic, ...], key: Array, count: int, obs_size: int | tuple[int, ...]
 ) -> tuple[Any, ...]:
     """First weights of `count` networks of each kind, every leaf with that leading axis.
+
+    `obs_size` is the length of what they see, of all or of each kind.
 
     Biases are 0; kernels are orthogonal (uniformly drawn), of gain sqrt(2) in the hidden layers
     and `last_gain` in the last. Same result as flax's initialisers in distribution, but from one
@@ -73,8 +75,10 @@ def init_weights(
     decompositions at once can starve XLA's thread pool on machines with few cores, and the
     program then stops for ever.
     """
-    obs = jnp.zeros((1, obs_size), jnp.float32)
-    shapes = [jax.eval_shape(module.init, key, obs)["params"] for module in modules]
+    sizes = (obs_size,) * len(modules) if isinstance(obs_size, int) else obs_size
+    views = [jnp.zeros((1, size), jnp.float32) for size in sizes]
+    pairs = zip(modules, views, strict=True)
+    shapes = [jax.eval_shape(module.init, key, view)["params"] for module, view in pairs]
     kernels = [layer["kernel"].shape for net in shapes for layer in _in_order(net)]
     rows, columns = max(min(s) for s in kernels), max(max(s) for s in kernels)
     inside = np.zeros((len(kernels), rows, columns), np.float32)

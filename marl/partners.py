@@ -58,6 +58,14 @@ def held_out(env: Env) -> tuple[Partner, ...]:
     uniform = Partner("random", "any legal action, all equally likely", lambda seat: _uniform)
     if env.name == "kitchen":
         return (uniform, *_kitchen_partners(env))
+    if env.name == "overcooked":
+        return (uniform, Partner("stay", "never moves", _constant(env, 4).seated))
+    if env.name == "tag":
+        about = "goes straight for the runner"
+        chaser = Partner("greedy chaser", about, lambda seat: _chase)
+        return (uniform, Partner("stay", "never pushes", _constant(env, 0).seated), chaser)
+    if env.name == "hanabi":
+        return (uniform,)
     constant = (_constant(env, action) for action in range(min(env.n_actions, 4)))
     return (uniform, *constant)
 
@@ -76,6 +84,17 @@ def _uniform(params: Any, key: Array, obs: Array, legal: Array) -> Array:
     import jax.numpy as jnp
 
     return jax.random.categorical(key, jnp.where(legal, 0.0, -jnp.inf)).astype(jnp.int32)
+
+
+def _chase(params: Any, key: Array, obs: Array, legal: Array) -> Array:
+    """Tag's action along the larger component of the way to the runner."""
+    import jax.numpy as jnp
+
+    right, up = obs[10], obs[11]  # where the runner is, seen from a chaser
+    sideways = jnp.where(right > 0, 2, 1)
+    return jnp.where(jnp.abs(right) > jnp.abs(up), sideways, jnp.where(up > 0, 4, 3)).astype(
+        jnp.int32
+    )
 
 
 def _constant(env: Env, action: int) -> Partner:

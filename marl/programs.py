@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 if TYPE_CHECKING:
-    from marl.algorithms.config import PPO
+    from marl.algorithms.config import Algorithm
     from marl.envs.base import Env
 
 __all__ = ["Programs", "programs"]
@@ -30,13 +30,13 @@ class Programs(NamedTuple):
 
 
 @lru_cache(maxsize=16)
-def programs(env: Any, algo: PPO, length: int, devices: tuple[Any, ...]) -> Programs:
+def programs(env: Any, algo: Algorithm, length: int, devices: tuple[Any, ...]) -> Programs:
     """Compile each program once, whatever the run's seeds; each device works on its own seeds."""
     import jax
 
-    from marl.train import Trainer, team
+    from marl.train import Trainer
 
-    trainer, n = Trainer(env, algo), env.n_agents
+    trainer = Trainer(env, algo)
     partition: Any = jax.sharding.PartitionSpec
     mesh = jax.sharding.Mesh(np.array(devices), ("seeds",))
 
@@ -55,11 +55,11 @@ def programs(env: Any, algo: PPO, length: int, devices: tuple[Any, ...]) -> Prog
         init=jax.jit(jax.vmap(trainer.init)),
         advance=spread(lambda state, count: trainer.advance(state, length, count=count)),
         look=spread(lambda state, update: _look(env, algo, state, update)),
-        actors=jax.vmap(lambda state: team(state.params, n)),
+        actors=jax.vmap(trainer.team),
     )
 
 
-def _look(env: Env, algo: PPO, state: Any, update: Any) -> dict[str, Any]:
+def _look(env: Env, algo: Algorithm, state: Any, update: Any) -> dict[str, Any]:
     """What one team does among itself, without adversaries: means over episodes, [1, ...].
 
     The noise depends on the seed and the update alone.
@@ -67,9 +67,9 @@ def _look(env: Env, algo: PPO, state: Any, update: Any) -> dict[str, Any]:
     import jax
 
     from marl.play import learned, play
-    from marl.train import team
+    from marl.train import Trainer
 
-    actors = team(state.params, env.n_agents)
+    actors = Trainer(env, algo).team(state)
     params = [jax.tree.map(lambda x, i=i: x[i], actors) for i in range(env.n_agents)]
     policies = (learned(env, algo),) * env.n_agents
     keys = jax.random.split(jax.random.fold_in(state.key, update), _LOOK)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from marl import figures
-from marl.measures import RIDER, WORK, Method, compare, summarize
+from marl.measures import RIDER, Method, compare, summarize, work_event
 from marl.results import Results
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def method_tables(methods: Sequence[Method], caption: str) -> list[Table]:
     ]  # fmt: skip
     if roles:
         header = ("method", "free-riding teams", "idle teams", "less", "more", "cost gap")
-        about = f"{caption}: roles; {WORK} of the agent that does less, and more, of them"
+        about = f"{caption}: roles; work of the agent that does less, and more, of them"
         tables.append(Table(about, header, roles))
     else:
         costs = [(m.name, _text(m.cost_gap)) for m in methods]
@@ -149,7 +149,7 @@ def partner_tables(methods: Sequence[Method]) -> list[Table]:
                 texts = [_text(cell[k]) for cell in cells if cell is not None]
                 work.append((f"{partner}, {which}", *texts))
     if work:
-        caption = f"{WORK} of the learned agent, by partner and by the team's seat"
+        caption = "work of the learned agent, by partner and by the team's seat"
         tables.append(Table(caption, ("partner", *names), work))
     return tables
 
@@ -175,6 +175,7 @@ class _Page:
         found.append(self._meta_game())
         if methods[0].beside:
             found.append(self._partners(methods))
+        found += [self._further(table) for table in results.tables]
         found.append(self._curves())
         found += [self._sweep(k) for k in range(len(results.sweeps))]
         return [section for section in found if section is not None]
@@ -193,6 +194,12 @@ class _Page:
         header = ("method", "ratio of TP", "ratio of CP", "mixed teams")
         return Table(f"against {names[0]}", header, rows)
 
+    def _further(self, table: Mapping[str, Any]) -> Section:
+        """A section of one table that the results brought along."""
+        rows = [tuple(row) for row in table["rows"]]
+        drawn = Table(table["caption"], tuple(table["header"]), rows)
+        return Section(table["title"], [table["text"]], [drawn])
+
     def _matrix(self) -> Section:
         text = (
             "Rows: the team of seat 0. Columns: the team of seat 1. Teams in order of their seeds."
@@ -203,7 +210,7 @@ class _Page:
 
     def _roles(self) -> Section | None:
         cross = self.results.cross
-        if WORK not in cross.events or cross.private.shape[-1] != 2:
+        if work_event(cross.events) is None or cross.private.shape[-1] != 2:
             return None
         alt = (
             f"Work of both seats, one mark a team; below {RIDER:.0%} of the work a team free-rides"

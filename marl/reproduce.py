@@ -18,7 +18,7 @@ from marl.measures import Method, compare, rows, summarize
 from marl.results import Results
 
 if TYPE_CHECKING:
-    from marl.algorithms.config import PPO
+    from marl.algorithms.config import Algorithm
     from marl.crossplay import CrossPlay
 
 __all__ = ["PARTS", "Claim", "Plan", "claims", "plan", "reproduce_kitchen"]
@@ -34,7 +34,7 @@ class Cell:
     """One setting: teams of one method, and where the sweeps show them."""
 
     name: str
-    algo: PPO
+    algo: Algorithm
     teams: int
 
 

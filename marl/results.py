@@ -62,6 +62,8 @@ class Results:
         Each with ``parameter``, ``label``, ``title`` and ``rows``, see `marl.figures.sweep`.
     notes : dict of str to str
         Command, date, machine, versions: what a reader needs to do it again.
+    tables : list of dict
+        Further tables: ``title`` of the section, ``text``, ``caption``, ``header`` and ``rows``.
     """
 
     cross: CrossPlay
@@ -69,6 +71,7 @@ class Results:
     exact: Exact | None = None
     sweeps: list[dict[str, Any]] = field(default_factory=list)
     notes: dict[str, str] = field(default_factory=dict)
+    tables: list[dict[str, Any]] = field(default_factory=list)
 
     def save(self, folder: str | Path) -> None:
         """Write arrays as safetensors, tables as CSV and the rest as JSON."""
@@ -92,7 +95,7 @@ class Results:
         tables = {"methods.csv": rows(summarize(self.cross)), "teams.csv": self.team_rows()}
         for name, records in tables.items():
             _plain.write_whole(out / name, _plain.csv_text(records).encode())
-        rest = {"sweeps": _plain.jsonable(self.sweeps), "notes": self.notes}
+        rest = {"sweeps": _plain.jsonable(self.sweeps), "tables": self.tables, "notes": self.notes}
         _plain.write_whole(out / "report.json", (json.dumps(rest, indent=1) + "\n").encode())
 
     @classmethod
@@ -110,6 +113,7 @@ class Results:
         try:
             rest = json.loads((out / "report.json").read_text(encoding="utf-8"))
             sweeps, notes = list(rest["sweeps"]), dict(rest["notes"])
+            tables = list(rest.get("tables", []))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise CheckpointError(f"{out / 'report.json'}: cannot be used ({error})") from error
         return cls(
@@ -117,6 +121,7 @@ class Results:
             curves=_load_curves(out / "curves.safetensors"),
             exact=_load_exact(out) if (out / "exact.safetensors").exists() else None,
             sweeps=sweeps,
+            tables=tables,
             notes=notes,
         )
 

@@ -29,7 +29,7 @@ from marl.programs import programs
 from marl.progress import Progress, Watchdog
 
 if TYPE_CHECKING:
-    from marl.algorithms.config import PPO
+    from marl.algorithms.config import Algorithm
     from marl.envs.base import Env
 
 __all__ = ["Run", "load_run", "run_config", "train_run", "train_runs"]
@@ -66,7 +66,7 @@ class Run:
         return self.config.objects()[0]
 
     @cached_property
-    def algo(self) -> PPO:
+    def algo(self) -> Algorithm:
         """The algorithm."""
         return self.config.objects()[1]
 
@@ -78,7 +78,7 @@ class Run:
 
 def train_run(
     env: Env,
-    algo: PPO,
+    algo: Algorithm,
     out: str | Path,
     *,
     steps: float = 2e6,
@@ -93,14 +93,14 @@ def train_run(
 
     Parameters
     ----------
-    env, algo : Env, PPO
+    env, algo : Env, Algorithm
         Where they live and how they learn.
     out : str or Path
         The run's folder; made if missing. If it holds this run, the run goes on, or is returned
         if it is complete.
     steps : float
         Environment steps of each seed, all tables and phases counted; rounded down to what the
-        algorithm can take, see `PPO.round_steps`.
+        algorithm can take, see `Algorithm.round_steps`.
     seeds, seed : int
         Number of independent teams, and the first seed.
     log_every : int, optional
@@ -147,7 +147,7 @@ def train_run(
 
 def run_config(
     env: Env,
-    algo: PPO,
+    algo: Algorithm,
     *,
     steps: float = 2e6,
     seeds: int = 30,
@@ -160,6 +160,7 @@ def run_config(
             raise ValueError(f"{name} must be at least {least}, got {value}")
     whole = algo.round_steps(steps, env.n_agents)
     updates = algo.total_updates(whole, env.n_agents)
+    algo = algo.planned(whole, env.n_agents)
     every = min(log_every or -(-updates // _INTERVALS), updates)
     return RunConfig.of(env, algo, seeds=seeds, seed=seed, steps=whole, log_every=every)
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from marl.crossplay import Group, cross_play
 from marl.figures import Curve
-from marl.measures import WORK
+from marl.measures import work_event
 from marl.results import Results, exact_cross_play
 from marl.run import Run, load_run
 
@@ -123,7 +123,9 @@ def curve(runs: Sequence[Run]) -> Curve:
     if any(not np.array_equal(table["steps"][0], tables[0]["steps"][0]) for table in tables):
         raise ValueError(f"runs: logged at different steps: {[str(run.path) for run in runs]}")
     joined = {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
-    work = [joined[f"play.{WORK}.{i}"] for i in (0, 1) if f"play.{WORK}.{i}" in joined]
+    event = work_event(runs[0].env.events)
+    seats = range(runs[0].env.n_agents)
+    work = [] if event is None else [joined[f"play.{event}.{i}"] for i in seats]
     least = None
     if len(work) > 1:
         total = np.sum(work, axis=0)

@@ -44,7 +44,8 @@ def check_env(env: Env, key: Array, *, episodes: int = 3) -> None:
         _check_obs(env, obs)
         done = False
         for t in range(env.horizon):
-            assert not done, "an episode went on after `done`"
+            if done:
+                break
             step_key, action_key, key = random.split(key, 3)
             actions = _legal_actions(env, state, action_key)
             out = step(step_key, state, actions)

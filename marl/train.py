@@ -10,9 +10,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from marl.algorithms import update as core
-from marl.algorithms.config import PPO
-from marl.algorithms.update import Setup, TrainState
+from marl.algorithms.config import Algorithm, Method
+from marl.algorithms.update import TrainState, team
 from marl.envs.base import Env
 
 __all__ = ["TrainState", "Trainer", "make_train", "team"]
@@ -28,7 +27,7 @@ class Trainer:
     ----------
     env : Env
         Where the agents live, see `marl.make_env`.
-    algo : PPO
+    algo : Algorithm
         How they learn: `marl.IPPO`, `marl.SRPO`, ...
 
     Notes
@@ -48,16 +47,20 @@ class Trainer:
     """
 
     env: Env
-    algo: PPO
+    algo: Algorithm
 
     @property
-    def setup(self) -> Setup:
-        """Seats, networks and adversary."""
-        return Setup(self.env, self.algo)
+    def method(self) -> Method:
+        """What the algorithm does in the environment."""
+        return self.algo.method(self.env)
 
     def init(self, key: Array) -> TrainState:
         """State before the first update."""
-        return core.init(self.setup, key)
+        return self.method.init(key)
+
+    def team(self, state: TrainState) -> Any:
+        """Actors of all seats, every leaf [n_agents, ...], as `marl.play.learned` takes them."""
+        return self.method.team(state.params)
 
     def advance(
         self, state: TrainState, n_updates: int, *, count: Array | int | None = None
@@ -74,13 +77,13 @@ class Trainer:
             How many updates to make, up to `n_updates`; the rest of the metrics is zero. As a
             traced argument it lets one compiled program serve pieces of every length.
         """
-        setup = self.setup
-        shapes = jax.eval_shape(lambda s: core.update(setup, s)[1], state)
+        method = self.method
+        shapes = jax.eval_shape(lambda s: method.update(s)[1], state)
         blank = jax.tree.map(lambda s: jnp.zeros((n_updates, *s.shape), s.dtype), shapes)
 
         def body(i: Array, carry: tuple[TrainState, Metrics]) -> tuple[TrainState, Metrics]:
             state, log = carry
-            state, metrics = core.update(setup, state)
+            state, metrics = method.update(state)
             return state, jax.tree.map(lambda all_, now: all_.at[i].set(now), log, metrics)
 
         last = jnp.int32(n_updates if count is None else count)
@@ -93,7 +96,7 @@ class Trainer:
 
 
 def make_train(
-    env: Env, algo: PPO, *, steps: float = 2e6
+    env: Env, algo: Algorithm, *, steps: float = 2e6
 ) -> Callable[[Array], tuple[TrainState, Metrics]]:
     """A whole run as a pure function of a key: ``jax.jit(jax.vmap(train))(keys)`` runs many seeds.
 
@@ -101,11 +104,11 @@ def make_train(
     ----------
     env : Env
         Where the agents live.
-    algo : PPO
+    algo : Algorithm
         How they learn.
     steps : float, default 2e6
         Environment steps in all, all tables and phases counted; rounded down by
-        `PPO.round_steps`, so that methods with the same tables take exactly the same number.
+        `Algorithm.round_steps`, so that methods with the same tables take exactly the same number.
 
     Returns
     -------
@@ -120,15 +123,11 @@ def make_train(
     >>> metrics["steps"].shape, state.params["actor"]["Dense_0"]["kernel"].shape
     ((3, 6), (3, 2, 8, 64))
     """
-    trainer = Trainer(env, algo)
-    updates = algo.total_updates(algo.round_steps(steps, env.n_agents), env.n_agents)
+    whole = algo.round_steps(steps, env.n_agents)
+    trainer = Trainer(env, algo.planned(whole, env.n_agents))
+    updates = algo.total_updates(whole, env.n_agents)
 
     def train(key: Array) -> tuple[TrainState, Metrics]:
         return trainer.advance(trainer.init(key), updates)
 
     return train
-
-
-def team(params: dict[str, Any], n_agents: int) -> Any:
-    """Actors of all seats, every leaf [n_agents, ...], of one seed's trained parameters."""
-    return jax.tree.map(lambda x: jnp.broadcast_to(x, (n_agents, *x.shape[1:])), params["actor"])

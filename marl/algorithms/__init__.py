@@ -1,4 +1,4 @@
-"""One file per algorithm, all on the PPO core of `marl.algorithms.ppo`."""
+"""One file per algorithm; all but MADDPG are on the PPO core of `marl.algorithms.ppo`."""
 
 from __future__ import annotations
 
@@ -7,32 +7,55 @@ import math
 from typing import Any
 
 from marl.algorithms.adversarial import Adversarial
-from marl.algorithms.config import PPO
+from marl.algorithms.config import PPO, Algorithm
+from marl.algorithms.fcp import FCP
 from marl.algorithms.high_entropy import HighEntropyIPPO
 from marl.algorithms.ippo import IPPO
+from marl.algorithms.maddpg import MADDPG
+from marl.algorithms.mappo import MAPPO
+from marl.algorithms.mep import MEP
 from marl.algorithms.self_play import SelfPlay
 from marl.algorithms.srpo import SRPO
+from marl.algorithms.trajedi import TrajeDi
 from marl.envs.base import check_name, check_options
 
 __all__ = [
     "ALGORITHMS",
+    "FCP",
     "IPPO",
+    "MADDPG",
+    "MAPPO",
+    "MEP",
     "PPO",
     "SRPO",
     "Adversarial",
+    "Algorithm",
     "HighEntropyIPPO",
     "SelfPlay",
+    "TrajeDi",
     "algo_config",
     "make_algo",
 ]
 
-ALGORITHMS: dict[str, type[PPO]] = {
-    kind.name: kind for kind in (IPPO, SRPO, SelfPlay, Adversarial, HighEntropyIPPO)
+ALGORITHMS: dict[str, type[Algorithm]] = {
+    kind.name: kind
+    for kind in (
+        IPPO,
+        SRPO,
+        SelfPlay,
+        Adversarial,
+        HighEntropyIPPO,
+        MAPPO,
+        MADDPG,
+        FCP,
+        MEP,
+        TrajeDi,
+    )
 }
 """Name of an algorithm -> its class."""
 
 
-def make_algo(name: str, **fields: Any) -> PPO:
+def make_algo(name: str, **fields: Any) -> Algorithm:
     """Algorithm of that name with the given settings.
 
     Raises
@@ -52,7 +75,7 @@ def make_algo(name: str, **fields: Any) -> PPO:
     return ALGORITHMS[name](**{key: _parse(value) for key, value in fields.items()})
 
 
-def algo_config(algo: PPO) -> dict[str, Any]:
+def algo_config(algo: Algorithm) -> dict[str, Any]:
     """JSON-ready description from which `make_algo` rebuilds `algo`; infinity becomes "inf".
 
     Examples

@@ -4,14 +4,33 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
+
+if TYPE_CHECKING:
+    from jax import Array
+
+    from marl.algorithms.update import TrainState
+    from marl.envs.base import Env
 
 ACTIVATIONS = ("tanh", "relu")
 
 
+class Method(Protocol):
+    """An algorithm in an environment: pure functions that `marl.Trainer` runs."""
+
+    def init(self, key: Array) -> TrainState:
+        """State before the first update."""
+
+    def update(self, state: TrainState) -> tuple[TrainState, dict[str, Array]]:
+        """State after one update; metrics [L] of each learner, and [] "steps" so far."""
+
+    def team(self, params: dict[str, Any]) -> Any:
+        """Actors of all seats, every leaf [n_agents, ...], in the environment's own terms."""
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class PPO:
-    """Proximal policy optimisation by every seat on its own; the base of all algorithms here.
+class Algorithm:
+    """What every algorithm has: tables, steps, networks; and how it counts them.
 
     Parameters
     ----------
@@ -19,20 +38,10 @@ class PPO:
         Environments (tables) that each agent sees in an update.
     n_steps : int, default 128
         Environment steps in a rollout.
-    epochs, minibatches : int, default 4 and 1
-        Passes over an update's data, and parts of it per pass.
     lr : float, default 6e-4
         Adam's step size.
-    clip : float, default 0.2
-        Largest change of a probability ratio that is rewarded.
-    value_coef : float, default 0.5
-        Weight of the critic's mean squared error.
-    gamma, gae_lambda : float in [0, 1], default 0.99 and 0.95
-        Discount per step, and decay of the advantage estimate.
-    normalise_advantages : bool, default False
-        Whether each minibatch's advantages get mean 0 and variance 1.
-    eps : float, default 0.1
-        Entropy bonus, reward units per nat.
+    gamma : float in [0, 1], default 0.99
+        Discount per step.
     hidden : tuple of int, default (64, 64)
         Sizes of the hidden layers, of actor and critic each.
     activation : {"tanh", "relu"}, default "tanh"
@@ -43,44 +52,36 @@ class PPO:
     Raises
     ------
     ValueError
-        If a setting is out of its range, or the data of an update cannot be cut into minibatches.
+        If a setting is out of its range.
     """
 
     n_envs: int = 8
     n_steps: int = 128
-    epochs: int = 4
-    minibatches: int = 1
     lr: float = 6e-4
-    clip: float = 0.2
-    value_coef: float = 0.5
     gamma: float = 0.99
-    gae_lambda: float = 0.95
-    normalise_advantages: bool = False
-    eps: float = 0.1
     hidden: tuple[int, ...] = (64, 64)
     activation: str = "tanh"
     share_policies: bool = False
 
-    name: ClassVar[str] = "ppo"
+    name: ClassVar[str] = "algorithm"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "hidden", tuple(self.hidden))
-        for field in ("n_envs", "n_steps", "epochs", "minibatches"):
+        for field in ("n_envs", "n_steps"):
             positive_integer(field, getattr(self, field))
-        for field in ("gamma", "gae_lambda"):
-            within(field, getattr(self, field), 0.0, 1.0)
-        for field in ("lr", "clip"):
-            within(field, getattr(self, field), 0.0, math.inf, open_ends=True)
-        for field in ("value_coef", "eps"):
-            within(field, getattr(self, field), 0.0, math.inf, finite=True)
+        within("gamma", self.gamma, 0.0, 1.0)
+        within("lr", self.lr, 0.0, math.inf, open_ends=True)
         for size in self.hidden:
             positive_integer("hidden", size)
         one_of("activation", self.activation, ACTIVATIONS)
-        if (self.n_envs * self.n_steps) % self.minibatches:
-            raise ValueError(
-                f"minibatches must divide n_envs * n_steps = {self.n_envs * self.n_steps}, "
-                f"got {self.minibatches}"
-            )
+
+    def method(self, env: Env) -> Method:
+        """What this algorithm does in an environment."""
+        raise NotImplementedError(f"{type(self).__name__} does not say how it learns")
+
+    def planned(self, steps: int, n_agents: int = 2) -> Self:
+        """The algorithm for a run of so many environment steps; most are the same for any."""
+        return self
 
     @property
     def n_adversarial(self) -> int:
@@ -139,6 +140,65 @@ class PPO:
                 f"{self.name} update; got {steps!r}, the nearest below is {near}"
             )
         return int(steps // unit)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PPO(Algorithm):
+    """Proximal policy optimisation by every seat on its own; the base of most algorithms here.
+
+    What is not listed is as in `Algorithm`.
+
+    Parameters
+    ----------
+    epochs, minibatches : int, default 4 and 1
+        Passes over an update's data, and parts of it per pass.
+    clip : float, default 0.2
+        Largest change of a probability ratio that is rewarded.
+    value_coef : float, default 0.5
+        Weight of the critic's mean squared error.
+    gae_lambda : float in [0, 1], default 0.95
+        Decay of the advantage estimate.
+    normalise_advantages : bool, default False
+        Whether each minibatch's advantages get mean 0 and variance 1.
+    eps : float, default 0.1
+        Entropy bonus, reward units per nat.
+
+    Raises
+    ------
+    ValueError
+        If a setting is out of its range, or the data of an update cannot be cut into minibatches.
+    """
+
+    epochs: int = 4
+    minibatches: int = 1
+    clip: float = 0.2
+    value_coef: float = 0.5
+    gae_lambda: float = 0.95
+    normalise_advantages: bool = False
+    eps: float = 0.1
+
+    name: ClassVar[str] = "ppo"
+    central_critic: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for field in ("epochs", "minibatches"):
+            positive_integer(field, getattr(self, field))
+        within("gae_lambda", self.gae_lambda, 0.0, 1.0)
+        within("clip", self.clip, 0.0, math.inf, open_ends=True)
+        for field in ("value_coef", "eps"):
+            within(field, getattr(self, field), 0.0, math.inf, finite=True)
+        if (self.n_envs * self.n_steps) % self.minibatches:
+            raise ValueError(
+                f"minibatches must divide n_envs * n_steps = {self.n_envs * self.n_steps}, "
+                f"got {self.minibatches}"
+            )
+
+    def method(self, env: Env) -> Method:
+        """Rollouts at all tables, then epochs of PPO."""
+        from marl.algorithms.update import Setup
+
+        return Setup(env, self)
 
 
 def positive_integer(name: str, value: Any) -> None:

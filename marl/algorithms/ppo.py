@@ -73,11 +73,16 @@ class Batch(NamedTuple):
     """[..., heads] float32, one-hot: which of the critic's heads is meant."""
     reference: Array
     """[..., A] float32: log-probabilities of a policy to stay near, or of size 0."""
+    state: Array | None = None
+    """What the critic sees, where that is not `obs`."""
 
 
-def init_role(role: Role, key: Array, learners: int, obs_size: int) -> Params:
-    """Weights {"actor", "critic"}, every leaf with leading axis L."""
-    actor, critic = init_weights((role.actor, role.critic), key, learners, obs_size)
+def init_role(
+    role: Role, key: Array, learners: int, obs_size: int, critic_size: int | None = None
+) -> Params:
+    """Weights {"actor", "critic"}, every leaf with leading axis L; critics may see more."""
+    sizes = (obs_size, critic_size or obs_size)
+    actor, critic = init_weights((role.actor, role.critic), key, learners, sizes)
     return {"actor": actor, "critic": critic}
 
 
@@ -145,11 +150,21 @@ def flatten(x: Array) -> Array:
 
 
 def make_batch(
-    critic: nn.Module, params: Any, steps: Trajectory, head: Array, reference: Array, algo: PPO
+    critic: nn.Module,
+    params: Any,
+    steps: Trajectory,
+    head: Array,
+    reference: Array,
+    algo: PPO,
+    *,
+    states: Array | None = None,
 ) -> tuple[Batch, Array]:
-    """Batch of a trajectory and the critic's values [L, B, heads]; `head` is [C, heads]."""
+    """Batch of a trajectory and the critic's values [L, B, heads]; `head` is [C, heads].
+
+    `states` [T + 1, L, C, s] is what the critic sees, if that is not the agent's observation.
+    """
     T, L, C = steps.reward.shape
-    every = jnp.concatenate([steps.obs, steps.last_obs[None]])
+    every = jnp.concatenate([steps.obs, steps.last_obs[None]]) if states is None else states
     all_heads = values(critic, params, flatten(every)).reshape(L, T + 1, C, head.shape[-1])
     value = jnp.moveaxis(jnp.sum(all_heads * head, axis=-1), 0, 1)
     done = steps.done.astype(jnp.float32)
@@ -165,6 +180,7 @@ def make_batch(
         target=flatten(advantage + value[:-1]),
         head=flatten(jnp.broadcast_to(head, (T, L, *head.shape))),
         reference=flatten(reference),
+        state=None if states is None else flatten(states[:-1]),
     )
     return batch, all_heads[:, :-1].reshape(L, T * C, head.shape[-1])
 
@@ -181,7 +197,8 @@ def loss(
         advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
     clipped = jnp.clip(ratio, 1 - algo.clip, 1 + algo.clip)
     gain = jnp.minimum(ratio * advantage, clipped * advantage).mean()
-    heads = apply(role.critic, params["critic"], batch.obs)
+    seen = batch.obs if batch.state is None else batch.state
+    heads = apply(role.critic, params["critic"], seen)
     error = jnp.sum(heads * batch.head, axis=-1) - batch.target
     value_loss = jnp.mean(error**2)
     entropy = -jnp.sum(jnp.exp(log_probs) * log_probs, axis=-1).mean()

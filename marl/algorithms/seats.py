@@ -63,6 +63,9 @@ class Seating(Protocol):
     def opposed(self, own: Array) -> Array:
         """What the agents [L, C] earn at their adversaries' tables: [L, k]."""
 
+    def joined(self, own: Array) -> Array:
+        """What all seats of a nominal table see, own seat first: [L, C, o] -> [L, C, n * o]."""
+
     def partner_params(self, params: Any) -> Any:
         """Agents' parameters [L, ...] by the seats that adversaries take: [L, p, ...]."""
 
@@ -140,6 +143,10 @@ class Separate:
         """Agent i's own reward at its adversary's tables: [n, C] -> [n, k]."""
         return own[:, self.nominal :]
 
+    def joined(self, own: Array) -> Array:
+        """[n, nominal, o] -> [n, nominal, n * o]: seat i, then seats i + 1, i + 2, ..."""
+        return rolled(own.swapaxes(0, 1)).swapaxes(0, 1)
+
     def partner_params(self, params: Any) -> Any:
         """Parameters of the other seats' agents: [n, ...] -> [n, n - 1, ...]."""
         return jax.tree.map(lambda leaf: leaf[self.others()], params)
@@ -208,6 +215,17 @@ class Shared:
         heroes = own[0, self.nominal_columns :].reshape(self.adversarial, self.n_agents - 1)
         return heroes.mean(axis=1)[None]
 
+    def joined(self, own: Array) -> Array:
+        """[1, nominal * n, o] -> [1, nominal * n, n * o]: seat i, then seats i + 1, i + 2, ..."""
+        tables = own.reshape(self.nominal, self.n_agents, own.shape[-1])
+        return rolled(tables).reshape(1, self.columns, -1)
+
     def partner_params(self, params: Any) -> Any:
         """Every seat has the one policy: [1, ...] -> [1, 1, ...]."""
         return jax.tree.map(lambda leaf: leaf[:, None], params)
+
+
+def rolled(tables: Array) -> Array:
+    """Every seat's numbers, then those of the seats after it: [E, n, o] -> [E, n, n * o]."""
+    n = tables.shape[1]
+    return jnp.concatenate([jnp.roll(tables, -k, axis=1) for k in range(n)], axis=-1)

@@ -17,7 +17,7 @@ from jax.custom_batching import custom_vmap
 from marl.algorithms import adversary, ppo
 from marl.algorithms.adversary import Adversary, LearnedAdversary, Opposed
 from marl.algorithms.config import PPO
-from marl.algorithms.memory import Memory, draw, empty, remember
+from marl.algorithms.memory import draw, empty, remember
 from marl.algorithms.ppo import Batch, Params, Role, Trajectory, Views
 from marl.algorithms.seats import Seating, Separate, Shared
 from marl.algorithms.srpo import SRPO
@@ -36,8 +36,8 @@ class TrainState(NamedTuple):
     """States of all tables, every leaf [E, ...]."""
     obs: Array
     """[E, n, o] float32."""
-    memory: Memory | None
-    """Snapshots of past partners, if any are kept."""
+    memory: Any
+    """What else is kept: snapshots of past partners, a population, a replay buffer; or None."""
     key: Array
     update: Array
     """[] int32: updates so far."""
@@ -89,6 +89,27 @@ class Setup:
         actor = Actor(self.env.n_actions, algo.hidden, algo.activation)
         return Role(actor, Critic(heads, algo.hidden, algo.activation))
 
+    def init(self, key: Array) -> TrainState:
+        """State before the first update."""
+        return init(self, key)
+
+    def update(self, state: TrainState) -> tuple[TrainState, dict[str, Array]]:
+        """State after one update, and its metrics."""
+        return update(self, state)
+
+    def team(self, params: Params) -> Any:
+        """Actors of all seats, every leaf [n_agents, ...]."""
+        return team(params, self.env.n_agents)
+
+    def shaped(self, state: TrainState, steps: Trajectory) -> tuple[Trajectory, dict[str, Array]]:
+        """The agents' side of a rollout with the rewards that they learn from, and metrics [L]."""
+        return steps, {}
+
+    @property
+    def critic_size(self) -> int:
+        """Length of what the agents' critics see."""
+        return self.env.obs_size * (self.env.n_agents if self.algo.central_critic else 1)
+
     @property
     def head(self) -> Array:
         """[C, heads] one-hot: with two heads, the second is for the nominal columns."""
@@ -137,7 +158,8 @@ def init(setup: Setup, key: Array) -> TrainState:
     """State before the first update."""
     key, agent_key, adversary_key, env_key = random.split(key, 4)
     seating, env = setup.seating, setup.env
-    params = ppo.init_role(setup.role, agent_key, seating.learners, env.obs_size)
+    sizes = (env.obs_size, setup.critic_size)
+    params = ppo.init_role(setup.role, agent_key, seating.learners, *sizes)
     opt_state = {"agent": setup.optimiser.init(params)}
     memory = None
     if setup.adversary is not None:
@@ -255,8 +277,12 @@ def agents_side(setup: Setup, state: TrainState, steps: Trajectory) -> tuple[ppo
     algo = setup.algo
     own = {part: state.params[part] for part in ("actor", "critic")}
     nothing = jnp.zeros((*steps.action.shape, 0), jnp.float32)
+    states = None
+    if algo.central_critic:
+        every = jnp.concatenate([steps.obs, steps.last_obs[None]])
+        states = jax.vmap(setup.seating.joined)(every)
     batch, heads = ppo.make_batch(
-        setup.role.critic, own["critic"], steps, setup.head, nothing, algo
+        setup.role.critic, own["critic"], steps, setup.head, nothing, algo, states=states
     )
 
     def entropy_bonus(log_probs: Array, batch: Batch) -> Array:
@@ -294,9 +320,9 @@ def learn(
 ) -> tuple[Params, dict[str, Any], dict[str, Array]]:
     """Weights and optimiser states after all epochs, and metrics [L] of what was learned."""
     algo = setup.algo
-    steps = agent_trajectory(setup, moments, obs, seats)
+    steps, metrics = setup.shaped(state, agent_trajectory(setup, moments, obs, seats))
     agents, heads = agents_side(setup, state, steps)
-    sides, metrics = [agents], {}
+    sides = [agents]
     if setup.adversary is not None:
         assert isinstance(algo, SRPO)
         against = adversary_trajectory(setup, moments, obs, seats)
@@ -315,6 +341,14 @@ def learn(
     for report in reports:
         metrics.update(report)
     return params, opt_state, metrics
+
+
+def team(params: dict[str, Any], n_agents: int) -> Any:
+    """Actors of all seats, every leaf [n_agents, ...], of one seed's trained parameters.
+
+    For algorithms on the core of `PPO`; `marl.Trainer.team` serves every algorithm.
+    """
+    return jax.tree.map(lambda x: jnp.broadcast_to(x, (n_agents, *x.shape[1:])), params["actor"])
 
 
 def seed_by_seed(function: Callable[..., Any]) -> Callable[..., Any]:

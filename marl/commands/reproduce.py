@@ -64,7 +64,7 @@ def _reproduce(arguments: argparse.Namespace) -> int:
 
     name = f"{arguments.experiment}-quick" if arguments.quick else arguments.experiment
     out = Path(arguments.out or Path("reproduce") / name)
-    with _executor(arguments.workers) as executor:
+    with workers(arguments.workers) as executor:
         results = reproduce_kitchen(
             out,
             quick=arguments.quick,
@@ -89,16 +89,16 @@ def _reproduce(arguments: argparse.Namespace) -> int:
     return DONE if all(claim.holds for claim in judged if claim.goal) else FAILED
 
 
-def _executor(workers: int) -> Any:
+def workers(count: int) -> Any:
     """A pool of that many processes, or none for one."""
-    if workers == 1:
+    if count == 1:
         return contextlib.nullcontext()
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
 
     # JAX has threads: a forked process could hang.
     context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(workers, mp_context=context, initializer=_die_with_parent)
+    return ProcessPoolExecutor(count, mp_context=context, initializer=_die_with_parent)
 
 
 def _die_with_parent() -> None:

@@ -42,7 +42,11 @@ def add(commands: Any) -> None:
         metavar="NAME[:KEY=VALUE,...]",
         help="environment, with its options (default kitchen)",
     )
-    option("--algo", metavar="NAME", help="ippo, srpo, self_play, adversarial, high_entropy")
+    option(
+        "--algo",
+        metavar="NAME",
+        help="ippo, srpo, self_play, adversarial, high_entropy, mappo, maddpg, fcp, mep, trajedi",
+    )
     option(
         "--tau", type=common.number, help="strategic risk aversion of srpo, 1/reward; inf allowed"
     )

@@ -17,8 +17,11 @@ if TYPE_CHECKING:
     from jax import Array
 
 ENVIRONMENTS = {
+    "hanabi": "marl.envs.hanabi:Hanabi",
     "kitchen": "marl.envs.kitchen:Kitchen",
     "matrix": "marl.envs.matrix:Matrix",
+    "overcooked": "marl.envs.overcooked:Overcooked",
+    "tag": "marl.envs.tag:Tag",
 }
 """Name of an environment -> "module:class"; add yours before `make_env` is called."""
 
@@ -87,7 +90,8 @@ def make_env(name: str, **options: Any) -> Env:
     Parameters
     ----------
     name : str
-        A key of `ENVIRONMENTS`: "kitchen", "matrix", or one that you registered.
+        A key of `ENVIRONMENTS`: "kitchen", "matrix", "tag", "hanabi", "overcooked", or one that you
+        registered. The last three need JaxMARL: ``pip install 'rqe[jaxmarl]'``.
     **options
         Keywords of the environment's class.
 
@@ -107,10 +111,10 @@ def make_env(name: str, **options: Any) -> Env:
     --------
     >>> make_env("kitchen", horizon=20).horizon
     20
-    >>> make_env("kichen")
+    >>> make_env("kichen")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
-    ValueError: unknown environment 'kichen', did you mean 'kitchen'? Known: kitchen, matrix
+    ValueError: unknown environment 'kichen', did you mean 'kitchen'? Known: hanabi, kitchen, ...
     """
     check_name("environment", name, ENVIRONMENTS)
     module, _, attribute = ENVIRONMENTS[name].partition(":")

@@ -17,7 +17,7 @@ pytest.importorskip("jax")
 from marl import cli
 from marl.commands import common
 from marl.commands.crossplay import parse_runs
-from marl.commands.reproduce import _executor
+from marl.commands.reproduce import workers
 from marl.reproduce import Cell, Plan
 
 TINY = ("--set", "n_envs=2", "--set", "n_steps=8", "--set", "hidden=8x8")
@@ -216,9 +216,9 @@ def test_reproduce_ends_with_verdicts_and_goes_on(tiny_plan, tmp_path, capsys):
 
 
 def test_workers_are_processes_that_were_not_forked():
-    with _executor(1) as nothing:
+    with workers(1) as nothing:
         assert nothing is None
-    pool = _executor(2)
+    pool = workers(2)
     assert pool._mp_context.get_start_method() == "spawn"
     pool.shutdown()
 
@@ -236,9 +236,9 @@ def test_workers_end_with_a_killed_program():
     """A worker that went on alone would hold the run's folder, and nobody would know."""
     program = """
 import os, signal
-from marl.commands.reproduce import _executor
+from marl.commands.reproduce import workers
 if __name__ == "__main__":
-    pool = _executor(2)
+    pool = workers(2)
     print(pool.submit(os.getpid).result(), flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
 """

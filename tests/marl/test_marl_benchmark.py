@@ -1,0 +1,182 @@
+"""`marl benchmark`: plans, aggregates against plain loops, interruption, damage."""
+
+import itertools
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("jax")
+
+import marl
+from marl.aggregate import (
+    aggregate,
+    blocks,
+    improvement,
+    interquartile_mean,
+    records,
+    strangers,
+)
+from marl.algorithms import ALGORITHMS
+from marl.benchmark import BENCHMARKS, SIZES, benchmark_plan, run_benchmark, wall_seconds
+from marl.checkpoint import CheckpointError, save_arrays
+from marl.cli import main
+from marl.presets import PRESETS, preset
+
+RNG = np.random.default_rng(0)
+TINY = {"n_envs": 2, "n_steps": 8, "hidden": (8, 8)}
+
+
+class Crash(BaseException):
+    """The end of a process, as far as files are concerned."""
+
+
+def crossed(**sizes):
+    """A cross-play of random returns, that many teams in each group."""
+    groups = tuple(name for name, n in sizes.items() for _ in range(n))
+    found: Any = SimpleNamespace(
+        groups=groups,
+        names=tuple(sizes),
+        returns=RNG.normal(size=(len(groups), len(groups))),
+        members=lambda name: np.flatnonzero([g == name for g in groups]),
+    )
+    return found
+
+
+def test_interquartile_mean_equals_repeating_and_cutting():
+    for n in (4, 5, 8, 11):
+        values, weights = RNG.normal(size=n), RNG.integers(0, 4, n)
+        weights[0] += 1
+        drawn = np.sort(np.repeat(values, 4 * weights))  # four of each: quarters are whole
+        quarter = len(drawn) // 4
+        want = drawn[quarter:-quarter].mean()
+        assert float(interquartile_mean(values, weights)) == pytest.approx(want)
+    assert float(interquartile_mean([1.0, np.nan, 3.0], [1, 1, 1])) == 2.0
+
+
+def test_aggregates_equal_plain_loops():
+    cross = crossed(a=8, b=3)
+    first, second = aggregate(cross)
+    scores = []
+    for i in range(8):
+        others = [j for j in range(8) if j != i]
+        scores.append(np.mean([(cross.returns[i, j] + cross.returns[j, i]) / 2 for j in others]))
+    assert first.crossing.value == pytest.approx(np.sort(scores)[2:6].mean())
+    assert first.worst.value == pytest.approx(np.sort(scores)[:2].mean())
+    assert first.training.value == pytest.approx(np.sort(np.diag(cross.returns)[:8])[2:6].mean())
+    assert first.loss.value == pytest.approx(first.training.value - first.crossing.value)
+    assert first.crossing.low < first.crossing.value < first.crossing.high
+    assert np.isnan(second.crossing.low)  # three teams are too few for an interval
+
+
+def test_probability_of_improvement_counts_pairs_and_is_antisymmetric():
+    cross = crossed(a=6, b=5)
+
+    def score(members):
+        both = (cross.returns + cross.returns.T) / 2
+        return [np.mean([both[i, j] for j in members if j != i]) for i in members]
+
+    pairs = itertools.product(score(range(6)), score(range(6, 11)))
+    want = np.mean([x > y for x, y in pairs])
+    found = improvement(cross, "a", "b")
+    assert found.value == pytest.approx(want)
+    assert improvement(cross, "b", "a").value == pytest.approx(1 - want)
+    assert 0 <= found.low <= found.value <= found.high <= 1
+    assert improvement(cross, "a", "a").value == pytest.approx(0.5)
+
+
+def test_blocks_leave_teams_among_themselves_out():
+    cross = crossed(a=2, b=1)
+    names, table = blocks(cross)
+    returns = cross.returns
+    assert names == ("a", "b")
+    assert table[0, 0] == pytest.approx((returns[0, 1] + returns[1, 0]) / 2)
+    assert table[0, 1] == pytest.approx(returns[:2, 2].mean())
+    assert table[1, 0] == pytest.approx(returns[2, :2].mean())
+    assert np.isnan(table[1, 1])
+    assert strangers(cross, "b").value == pytest.approx((table[0, 1] + table[1, 0]) / 2)
+    assert [record["method"] for record in records(cross, "a")] == ["a", "b"]
+
+
+def test_every_size_of_every_benchmark_is_equal_in_interactions():
+    for size, name in itertools.product(SIZES, BENCHMARKS):
+        plan = benchmark_plan(name, size=size)
+        assert set(plan.methods) == set(ALGORITHMS)
+        agents = 4 if name == "hanabi4" else 2
+        totals = {algo.round_steps(plan.steps, agents) for algo in plan.methods.values()}
+        assert max(totals) - min(totals) <= 0.03 * max(totals), f"{size} {name}: {totals}"
+
+
+def test_presets_hold_the_papers_settings():
+    tag: Any = preset("tag", "srpo").algo
+    assert (tag.n_envs, tag.lr, tag.hidden, tag.tau, tag.eps) == (64, 1e-3, (128, 128), 10.0, 0.01)
+    hanabi: Any = preset("hanabi", "srpo").algo
+    assert (hanabi.n_envs, hanabi.epochs, hanabi.tau) == (1000, 15, 0.01)
+    assert hanabi.share_policies
+    for env, name in itertools.product(PRESETS, ALGORITHMS):
+        assert preset(env, name).algo.name == name
+    changed: Any = {"settings": {"eps": 0.2}, "ablations": ["tau", "eps"]}
+    plan: Any = benchmark_plan("tag", methods=["srpo"], **changed)
+    assert plan.methods["srpo"].eps == 0.2
+    assert {cell[0] for cell in plan.sweeps["tau"]} == {"reverse_kl", "kl"}
+    assert [cell[2].eps for cell in plan.sweeps["eps"][:4]] == [0.01, 0.03, 0.1, 0.3]
+
+
+@pytest.fixture(scope="module")
+def plan():
+    """Two teams of IPPO on the kitchen, a few updates each."""
+    return benchmark_plan("kitchen", methods=["ippo"], seeds=2, steps=128, settings=TINY)
+
+
+@pytest.fixture
+def alone(monkeypatch):
+    """No scripted partners: they take long to compile."""
+    monkeypatch.setattr("marl.partners.held_out", lambda env: ())
+
+
+def test_an_interrupted_benchmark_goes_on_bit_by_bit(plan, alone, tmp_path, monkeypatch):
+    whole = run_benchmark(plan, tmp_path / "whole")
+    calls, save = itertools.count(), save_arrays
+
+    def saves(path, arrays, **options):
+        if next(calls) == 2:
+            raise Crash
+        save(path, arrays, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("marl.run.save_arrays", saves)
+        with pytest.raises(Crash):
+            run_benchmark(plan, tmp_path / "cut")
+    again = run_benchmark(plan, tmp_path / "cut")
+    np.testing.assert_array_equal(again.cross.returns, whole.cross.returns)
+    for file in ("report/benchmark.csv", "report/methods.csv", "runs/ippo-0/metrics.csv"):
+        assert (tmp_path / "cut" / file).read_bytes() == (tmp_path / "whole" / file).read_bytes()
+    assert wall_seconds(tmp_path / "cut" / "runs" / "ippo-0") > 0
+    page = (tmp_path / "whole" / "report" / "index.html").read_text()
+    for title in ("Aggregates", "Between methods", "Cost"):
+        assert f">{title}<" in page
+    damaged = tmp_path / "whole" / "runs" / "ippo-0" / "policies.safetensors"
+    damaged.write_bytes(damaged.read_bytes()[:-7])
+    with pytest.raises(CheckpointError, match=r"ippo-0/policies\.safetensors: not a whole"):
+        run_benchmark(plan, tmp_path / "whole")
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: benchmark_plan("kitchens"), "did you mean 'kitchen'"),
+        (lambda: benchmark_plan("tag", methods=["ipo"]), "unknown method 'ipo', did you mean"),
+        (lambda: benchmark_plan("tag", seeds=0), "seeds must be at least 1, got 0"),
+        (lambda: benchmark_plan("tag", ablations=["lr"]), "unknown ablation 'lr'"),
+        (lambda: marl.make_env("tag", runner="none"), r"which is no file; marl\.envs\.tag"),
+    ],
+)
+def test_bad_plans_and_missing_runners_get_clear_errors(call, words):
+    with pytest.raises(ValueError, match=words):
+        call()
+
+
+def test_the_command_names_what_is_wrong(capsys):
+    assert main(["benchmark", "kitchen", "--methods", "ippo,spro"]) == 2
+    assert "did you mean 'srpo'" in capsys.readouterr().err
