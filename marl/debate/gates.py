@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from marl.debate.evaluate import Answers
+from marl.debate.evaluate import Answers, Outcome
 from marl.debate.generate import generate
 from marl.debate.grader import final_answer, is_correct
 from marl.debate.models import Agent
@@ -140,18 +140,27 @@ def disagreements(
     return chosen, answers
 
 
-def ceiling(trained: Answers, base: Answers) -> Gate:
+def ceiling(trained: Outcome, base: Outcome) -> Gate:
     """Compare a hero trained against wrong partners with the model that it started from.
 
     Parameters
     ----------
-    trained, base : ndarray of bool, shape (N,)
-        Whether each ends right, on the same held-out questions with the same wrong partner.
+    trained, base : Outcome
+        Each in seat 0, on the same held-out questions with the same wrong partner. What is
+        compared is who ends right; the detail tells who was right before.
     """
-    if trained.shape != base.shape or trained.ndim != 1:
+    if trained.correct.shape != base.correct.shape:
         raise ValueError(
-            f"trained and base must have one shape (N,); got {trained.shape} and {base.shape}"
+            "trained and base must have debated the same questions; got the shapes "
+            f"{trained.correct.shape} and {base.correct.shape}"
         )
-    value = float(trained.mean() - base.mean())
-    detail = f"right beside a wrong partner: trained {trained.mean():.3f}, base {base.mean():.3f}"
-    return Gate("ceiling", value, CEILING_LIMIT, value > CEILING_LIMIT, len(base), detail)
+    (before, after), (base_before, base_after) = (
+        (float(o.correct[0, 0].mean()), float(o.correct[-1, 0].mean())) for o in (trained, base)
+    )
+    value = after - base_after
+    detail = (
+        f"beside a wrong partner trained {before:.3f} -> {after:.3f}, "
+        f"base {base_before:.3f} -> {base_after:.3f}"
+    )
+    n = base.correct.shape[-1]
+    return Gate("ceiling", value, CEILING_LIMIT, value > CEILING_LIMIT, n, detail)

@@ -188,25 +188,13 @@ def _run_gates(plan: Plan, out: Path, seed: int) -> list[Any]:
     """Judge the design: the order of answers, and whether resistance can be learned at all."""
     import torch
 
-    from marl.debate.drill import drill
-    from marl.debate.episode import ModelSpeaker
-    from marl.debate.evaluate import mistakes, play, wrong_partner
-    from marl.debate.gates import ceiling, disagreements, tag_test
+    from marl.debate.drill import judge
     from marl.debate.models import load_agent
     from marl.debate.problems import read_problems
 
     torch.set_num_threads(1)
     agent = load_agent(out / "models" / plan.sizes[0])
     data = out / "problems.jsonl"
-    to_learn, held_out = read_problems(data), read_problems(data, split="test")
-    wrong = mistakes(agent, held_out[: plan.questions], plan.protocol, seed=seed)
-    problems, answers = disagreements(held_out[: plan.questions], wrong)
-    gates = [tag_test(agent, problems, answers, plan.protocol, seed=seed)]
-    lessons = mistakes(agent, to_learn[: 4 * plan.questions], plan.protocol, seed=seed + 1)
-    beaten = [p for p in to_learn[: 4 * plan.questions] if p.question in lessons]
-    trained = drill(
-        agent, wrong_partner(lessons, beaten), beaten, plan.drill, plan.protocol, seed=seed
-    )
-    seats = [(ModelSpeaker(a), wrong_partner(wrong, problems)) for a in (trained, agent)]
-    found = [play(problems, pair, plan.protocol, seed=seed)[0].correct[-1, 0] for pair in seats]
-    return [*gates, ceiling(found[0], found[1])]
+    to_learn = read_problems(data)[: 4 * plan.questions]
+    held_out = read_problems(data, split="test")[: plan.questions]
+    return judge(agent, to_learn, held_out, plan.drill, plan.protocol, seed=seed)

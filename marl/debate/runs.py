@@ -13,9 +13,11 @@ from typing import Any, Literal
 
 import torch
 
+from marl.debate.crew import launched
 from marl.debate.models import Agent, load_agent
 from marl.debate.problems import Problem
 from marl.debate.protocol import Protocol
+from marl.debate.seeds import derive
 from marl.debate.settings import Training
 from marl.debate.trainer import Learner, Trainer
 from rqe._plain import write_whole
@@ -147,6 +149,9 @@ def train(
 ) -> Run:
     """Train a team, or go on where an interrupted run stopped; return the finished run.
 
+    Started by ``accelerate launch`` or ``torchrun``, several processes share the debates of each
+    update and make the run that one process makes, up to rounding.
+
     Parameters
     ----------
     config : RunConfig
@@ -168,29 +173,35 @@ def train(
     RunError
         If the folder holds another run, or a damaged one.
     """
-    out = Path(out)
-    _claim(out, config)
-    names = config.agents
-    agents = [
+    out, crew = Path(out), launched(device)
+    if crew.leads:
+        _claim(out, config)
+    crew.wait()
+    first, second = (
         load_agent(
-            name, device=device, dtype=config.dtype, lora=config.lora, checkpointing=checkpointing
+            name, device=crew.device(device), dtype=config.dtype, lora=config.lora,
+            seed=derive(config.seed, i), checkpointing=checkpointing,
         )
-        for name in names
-    ]
+        for i, name in enumerate(config.agents)
+    )  # fmt: skip
     trainer = Trainer(
-        (agents[0], agents[1]), problems, config.training, config.protocol, config.seed
+        (first, second), problems, config.training, config.protocol, config.seed, crew=crew
     )
     newest = _newest(out)
     if newest is not None:
         _restore(trainer, newest)
     rows = _rows(out / _METRICS, trainer.update)
+    crew.wait()  # all have read the checkpoint before the next one replaces it
     while trainer.update < config.training.updates:
         metrics = trainer.step()
+        if not crew.leads:
+            continue
         rows.append({"update": float(trainer.update), **metrics})
         if report is not None:
             report(trainer, metrics)
         if trainer.update % every == 0 or trainer.update == config.training.updates:
             _save(trainer, rows, out)
+    crew.wait()
     return open_run(out)
 
 

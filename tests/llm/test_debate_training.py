@@ -17,7 +17,7 @@ from marl.debate.models import load_agent
 from marl.debate.protocol import Protocol
 from marl.debate.runs import RunConfig, RunError, open_run, train
 from marl.debate.settings import SFT, Training
-from marl.debate.sft import train_supervised, wrong_answer
+from marl.debate.sft import train_supervised
 from marl.debate.trainer import Trainer
 
 SHORT = Protocol(rounds=3, max_new_tokens=6)
@@ -240,7 +240,7 @@ def test_a_tiny_model_learns_a_few_problems_by_heart(problems, tokenizer):
     from marl.debate.models import build_model
 
     agent = build_model("tiny", tokenizer, seed=0)
-    settings = SFT(steps=300, batch=16, lr=1e-2, debate_share=0.2, check_every=100, stop_at=1.0)
+    settings = SFT(steps=200, batch=16, lr=1e-2, check_every=100, stop_at=1.0, debate_steps=60)
     seen = []
     few = problems["train"][:2]
     accuracy = train_supervised(agent, few, settings, seed=0, report=lambda *row: seen.append(row))
@@ -248,13 +248,25 @@ def test_a_tiny_model_learns_a_few_problems_by_heart(problems, tokenizer):
     assert seen[-1][1] < 0.1
 
 
-def test_made_up_slips_are_wrong(problems):
+def test_answers_in_view_are_wrong_as_often_as_their_tags_say(problems):
+    """Either tag in either place; who is wrong depends on the tag, the target is always right."""
     import random
 
-    from marl.debate.grader import is_correct
+    from marl.debate.sft import Tried, debate_example
 
-    for k, problem in enumerate(problems["train"]):
-        assert not is_correct(wrong_answer(problem, random.Random(k)), problem.answer)
+    tried = [Tried(p, (p.answer,), ("#### 1000",)) for p in problems["train"][:20]]
+    solutions = {t.problem.answer for t in tried}
+    rng, seen = random.Random(0), []
+    for _ in range(400):
+        prompt, target = debate_example(tried, SFT(own_wrong=0.75, partner_wrong=0.25), rng)
+        assert target in solutions
+        wrong = ["#### 1000" in prompt.split(f"{tag}: ")[1].split(": ")[0] for tag in TAGS]
+        seen.append((prompt.index("Yours") < prompt.index("Partner"), *wrong))
+    for share, wished in zip(zip(*seen, strict=True), (0.5, 0.75, 0.25), strict=True):
+        assert sum(share) / 400 == pytest.approx(wished, abs=0.08)
+
+
+TAGS = ("Yours", "Partner")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,148 @@
+"""Search for a design in which an effect of SRPO could show: both gates for each design tried.
+
+    python -m benchmarks.debate_search --solo models/solo --data problems.jsonl --out search/
+
+Each design teaches the model of ``--solo``, which solves problems alone, to debate, and is judged
+by the two gates. ``--out`` keeps models and a line of JSON per design; what is there is not done
+again. The table of all lines, as Markdown, is printed at the end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from marl.debate.protocol import Protocol
+from marl.debate.settings import SFT, Training
+
+
+@dataclass(frozen=True, kw_only=True)
+class Design:
+    """What a design changes: supervised debates, the training of gate 2, the prompt.
+
+    Attributes
+    ----------
+    why : str
+        The guess behind it.
+    sft : SFT
+    drill : Training
+    protocol : Protocol
+    """
+
+    why: str
+    sft: SFT = field(default_factory=lambda: SFT(steps=0))
+    drill: Training = field(default_factory=lambda: Training(algo="ippo", debates=2560, warmup=5))
+    protocol: Protocol = field(default_factory=lambda: Protocol(order="random", max_new_tokens=24))
+
+
+_TRUST = Design(why="the partner is right more often: 80 % against 50 %, told by the tag alone")
+DESIGNS = {
+    "trust-80": _TRUST,
+    "equal": replace(
+        _TRUST,
+        why="both are right equally often: only checking the sums can tell",
+        sft=SFT(steps=0, own_wrong=0.5, partner_wrong=0.5),
+    ),
+    "trust-95": replace(
+        _TRUST,
+        why="the partner is nearly always right: the strongest trust",
+        sft=SFT(steps=0, own_wrong=0.6, partner_wrong=0.05),
+    ),
+    "trust-80-fast": replace(
+        _TRUST,
+        why="trust-80 with three times the learning rate against wrong partners",
+        drill=Training(algo="ippo", debates=2560, warmup=5, lr=3e-4),
+    ),
+    "trust-80-round": replace(
+        _TRUST,
+        why="trust-80, fast, each round credited with its own answer too",
+        drill=Training(algo="ippo", debates=2560, warmup=5, lr=3e-4, credit="round"),
+    ),
+    "own-first": replace(
+        _TRUST,
+        why="trust-80 in prompts of one order alone: may the place stand for the tag?",
+        protocol=Protocol(order="own_first", max_new_tokens=24),
+    ),
+}
+
+
+def main() -> None:
+    """Judge the designs that are not judged yet; print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--solo", required=True, type=Path, help="a model that solves alone")
+    parser.add_argument("--data", required=True, type=Path)
+    parser.add_argument("--out", required=True, type=Path)
+    parser.add_argument("--questions", type=int, default=400, help="held out (default 400)")
+    parser.add_argument("--designs", nargs="*", default=list(DESIGNS), choices=list(DESIGNS))
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    for name in args.designs:
+        place = args.out / f"{name}.json"
+        if not place.exists():
+            found = _judge(name, DESIGNS[name], args)
+            place.write_text(json.dumps(found, indent=2), encoding="utf-8")
+            print(json.dumps(found), flush=True)
+    print(
+        table([json.loads(p.read_text(encoding="utf-8")) for p in sorted(args.out.glob("*.json"))])
+    )
+
+
+def _judge(name: str, design: Design, args: Any) -> dict[str, Any]:
+    """Teach the solo model to debate, judge it; return what was found."""
+    import torch
+
+    from marl.debate.drill import judge
+    from marl.debate.models import load_agent
+    from marl.debate.problems import read_problems
+    from marl.debate.sft import train_supervised
+
+    torch.set_num_threads(1)
+    start = time.process_time()
+    problems = read_problems(args.data)
+    held_out = read_problems(args.data, split="test")
+    folder = (
+        args.out
+        / f"model-{design.sft.own_wrong}-{design.sft.partner_wrong}-{design.sft.debate_steps}"
+    )
+    if not (folder / "accuracy.json").exists():
+        agent = load_agent(args.solo)
+        accuracy = train_supervised(agent, problems, design.sft, seed=0, held_out=held_out)
+        agent.save(folder)
+        (folder / "accuracy.json").write_text(json.dumps(accuracy), encoding="utf-8")
+    agent = load_agent(folder)
+    curve: list[float] = []
+    gates = judge(
+        agent, problems[: 4 * args.questions], held_out[: args.questions], design.drill,
+        design.protocol, seed=0, report=lambda _, accuracy: curve.append(accuracy),
+    )  # fmt: skip
+    return {
+        "design": name, "why": design.why,
+        "alone": json.loads((folder / "accuracy.json").read_text(encoding="utf-8")),
+        "gates": [{"name": g.name, "value": g.value, "passed": g.passed, "n": g.n,
+                   "detail": g.detail} for g in gates],
+        "curve": curve, "seconds": round(time.process_time() - start),
+    }  # fmt: skip
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Return what was found as Markdown, a line a design."""
+    lines = [
+        "| design | guess | alone | order swap (< .10) | ceiling (> .10) | details | CPU s |",
+        "|---|---|---:|---:|---:|---|---:|",
+    ]
+    for row in rows:
+        swap, top = row["gates"]
+        marks = [f"{g['value']:.3f} {'passed' if g['passed'] else 'FAILED'}" for g in (swap, top)]
+        lines.append(
+            f"| {row['design']} | {row['why']} | {row['alone']:.3f} | {marks[0]} | {marks[1]} | "
+            f"{swap['detail']}; {top['detail']} | {row['seconds']} |"
+        )
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
