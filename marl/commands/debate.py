@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -276,16 +276,30 @@ def _tell_drill(update: int, accuracy: float) -> None:
 def _register_reproduce(steps: Any) -> None:
     parser = _step(steps, "reproduce", _reproduce, "from nothing to both tables")
     parser.add_argument("--quick", action="store_true", help="one size, two seeds a method")
+    parser.add_argument("--sizes", nargs="+", help="of the models (default: the plan's)")
+    parser.add_argument("--seeds", type=int, help="runs a method and team (default: the plan's)")
+    parser.add_argument("--debates", type=int, help="of a run (default: the plan's)")
+    parser.add_argument("--questions", type=int, help="of the evaluation (default: the plan's)")
     parser.add_argument("--out", required=True, type=Path)
     parser.add_argument("--workers", type=int, default=2, help="processes (default 2)")
 
 
 def _reproduce(args: argparse.Namespace) -> int:
     _torch()
-    from marl.debate.reproduce import reproduce
+    from marl.debate.reproduce import FULL, QUICK, reproduce
 
-    print(reproduce(args.out, quick=args.quick, workers=args.workers, seed=args.seed))
+    plan = QUICK if args.quick else FULL
+    changes = {"sizes": tuple(args.sizes or ()), "seeds": args.seeds, "questions": args.questions}
+    if args.debates is not None:
+        changes["training"] = replace(plan.training, debates=args.debates)
+    plan = replace(plan, **{name: value for name, value in changes.items() if value})
+    print(reproduce(args.out, plan=plan, workers=args.workers, seed=args.seed, tell=_say))
     return DONE
+
+
+def _say(line: str) -> None:
+    """Print a line at once, also into a file."""
+    print(line, flush=True)
 
 
 def _add_fields(parser: argparse.ArgumentParser, settings: type) -> None:

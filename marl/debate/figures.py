@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import csv
 import io
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from marl.debate.evaluate import Array, Outcome
+from marl.debate.tables import rolling
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -38,15 +38,12 @@ def curves(runs: Sequence[Run], *, smooth: int = 10) -> Figure:
     named: set[str] = set()
     for run in runs:
         method = run.config.training.algo
-        with (run.path / "metrics.csv").open(newline="") as file:
-            rows = list(csv.DictReader(file))
-        debates = np.array([float(row["debates"]) for row in rows])
+        metrics = run.metrics()
+        debates = metrics["debates"]
         for name, alpha, label in (("last", 0.9, method), ("first", 0.3, f"{method}, before")):
-            accuracy = np.array(
-                [np.mean([float(r[f"agent_{i}_{name}"]) for i in (0, 1)]) for r in rows]
-            )
+            accuracy = (metrics[f"agent_0_{name}"] + metrics[f"agent_1_{name}"]) / 2.0
             ax.plot(
-                debates, _rolling(accuracy, smooth), lw=1.1, alpha=alpha, color=COLOURS[method],
+                debates, rolling(accuracy, smooth), lw=1.1, alpha=alpha, color=COLOURS[method],
                 ls=LINES[method], label=None if label in named else label,
             )  # fmt: skip
             named.add(label)
@@ -54,15 +51,6 @@ def curves(runs: Sequence[Run], *, smooth: int = 10) -> Figure:
     ax.set_ylabel(f"right in training (mean of {smooth} updates)")
     ax.legend(frameon=False, ncols=2)
     return figure
-
-
-def _rolling(values: Array, width: int) -> Array:
-    """Return the mean of each value and the ``width - 1`` before it, fewer at the start."""
-    sums = np.cumsum(np.insert(values, 0, 0.0))
-    ends = np.arange(1, len(values) + 1)
-    starts = np.maximum(0, ends - width)
-    means: Array = (sums[ends] - sums[starts]) / (ends - starts)
-    return means
 
 
 def before_and_after(beside: Sequence[tuple[str, Mapping[Entrant, Outcome]]]) -> Figure:

@@ -117,6 +117,8 @@ def improve(
     tokens = int(crew.sum(torch.as_tensor(own_tokens)))
     learned = [p for group in optimiser.param_groups for p in group["params"]]
     totals: dict[str, float] = {}
+    # Checkpointing works in training mode alone, the cache of generation without it alone.
+    agent.model.train(agent.checkpointing)
     for _ in range(training.epochs):
         optimiser.zero_grad(set_to_none=True)
         totals = {"loss": 0.0, "entropy": 0.0, "clipped": 0.0, "pull": 0.0}
@@ -139,6 +141,7 @@ def improve(
         crew.sum_gradients(learned)
         nn.utils.clip_grad_norm_(learned, 1.0)
         optimiser.step()
+    agent.model.eval()
     # Each process has counted its part of all tokens; what counts is the mean over processes.
     return {name: value * crew.size for name, value in totals.items()}
 

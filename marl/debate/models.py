@@ -49,6 +49,11 @@ class Agent:
         return self
 
     @property
+    def checkpointing(self) -> bool:
+        """Whether the backward pass computes activations again instead of keeping them."""
+        return any(getattr(m, "gradient_checkpointing", False) for m in self.model.modules())
+
+    @property
     def trainable(self) -> dict[str, torch.nn.Parameter]:
         """Parameters that learn, by name."""
         return {name: p for name, p in self.model.named_parameters() if p.requires_grad}
@@ -137,9 +142,19 @@ def load_agent(
     if checkpointing:
         model.gradient_checkpointing_enable()
         model.enable_input_require_grads()
+    _without_dropout(model)
     model.to(device)
-    model.eval()  # no dropout: the policy that samples is the policy that learns
+    model.eval()
     return Agent(model, tokenizer, str(name))
+
+
+def _without_dropout(model: Any) -> None:
+    """Switch dropout off for good: the policy that samples is the policy that learns."""
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+        if isinstance(getattr(module, "attention_dropout", None), float):
+            module.attention_dropout = 0.0
 
 
 def _load(name: str | Path, dtype: str) -> tuple[Any, Any]:

@@ -107,5 +107,5 @@ def _chat(tokenizer: Any, content: str) -> str:
     text = tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True)
     # Some templates write the start-of-text that the tokenizer adds as well: once is enough.
     start = getattr(tokenizer, "bos_token", None)
-    adds = start is not None and tokenizer("")["input_ids"] == [tokenizer.bos_token_id]
-    return str(text).removeprefix(start) if adds else str(text)
+    adds = bool(start) and tokenizer("")["input_ids"] == [tokenizer.bos_token_id]
+    return str(text).removeprefix(str(start)) if adds else str(text)

@@ -28,6 +28,8 @@ from marl.debate.tables import (
     metric_rows,
     partner_scores,
     text_table,
+    training_row,
+    training_table,
 )
 from rqe._plain import csv_text, write_whole
 
@@ -58,8 +60,8 @@ def evaluate_runs(
     partners : sequence of str
         Untuned models; the first one also writes the mistakes that the wrong partner repeats.
     out : path
-        Folder of ``tables.csv``, ``metrics.csv``, ``transcripts.jsonl``, figures (PNG) and
-        ``report.html``, which holds them too.
+        Folder of ``tables.csv``, ``metrics.csv``, ``training.csv``, ``transcripts.jsonl``,
+        figures (PNG) and ``report.html``, which holds them too.
     seed : int
         Every pair meets the same draws.
     device : str
@@ -96,9 +98,11 @@ def evaluate_runs(
     for name, outcomes in beside:
         cells += _partner_cells(outcomes, name, seed)
         rows += metric_rows(list(outcomes), outcomes, name)
+    trained = [training_row(run.path.name, run.config.training.algo, run.metrics()) for run in runs]
     figures = _figures(runs, scores, beside)
     _write(Path(out), cells, rows, kept, gates, figures)
-    return "\n\n".join([*map(str, gates), text_table(cells)])
+    write_whole(Path(out) / "training.csv", csv_text(trained).encode())
+    return "\n\n".join([*map(str, gates), training_table(trained), text_table(cells)])
 
 
 def _common_protocol(runs: Sequence[Run]) -> Protocol:

@@ -11,7 +11,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from marl.debate.crew import launched
 from marl.debate.models import Agent, load_agent
@@ -48,7 +50,8 @@ class RunConfig:
     seed : int
     lora : int
         Rank of the adapters; 0 trains whole models.
-    dtype : str
+    dtype : {"float32", "bfloat16"}
+        Of the models; adapters, the part that then learns, are float32 always.
     """
 
     agents: tuple[str, str]
@@ -58,6 +61,14 @@ class RunConfig:
     seed: int = 0
     lora: int = 0
     dtype: Literal["float32", "bfloat16"] = "float32"
+
+    def __post_init__(self) -> None:
+        """Refuse to train weights that are too coarse for the steps of training."""
+        if self.dtype == "bfloat16" and self.lora == 0:
+            raise ValueError(
+                "lora must be at least 1 with dtype bfloat16; got 0: steps of training are smaller "
+                "than the spacing of bfloat16 weights, adapters are kept in float32"
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for a JSON file."""
@@ -116,6 +127,11 @@ class Run:
         )
         agent.name = self.config.agents[seat]
         return agent
+
+    def metrics(self) -> dict[str, NDArray[np.float64]]:
+        """Return the metrics of training, one array over updates per name."""
+        rows = _rows(self.path / _METRICS, self.update)
+        return {name: np.array([row[name] for row in rows]) for name in rows[0]}
 
 
 def open_run(path: str | Path) -> Run:

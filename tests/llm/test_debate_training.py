@@ -126,8 +126,9 @@ def test_a_high_price_keeps_the_adversary_at_its_partner(problems, make_agent, k
     found = {}
     for tau in (1e-2, float("inf")):
         training = Training(
-            tau=tau, debates=160, kl_in=kl_in, advantage=advantage, **{**SMALL, "lr": 1e-12}
-        )
+            tau=tau, debates=480, kl_in=kl_in, advantage=advantage,
+            questions=8, group=2, warmup=0, lr=1e-12, adversary_lr=5e-3,
+        )  # fmt: skip
         trainer = Trainer((make_agent(0), make_agent(1)), _easy(problems), training, SHORT)
         assert trainer.adversaries is not None
         stranger = make_agent(2).model.state_dict()
@@ -196,6 +197,48 @@ def test_adapters_learn_and_load(tmp_path, problems, folders):
     with torch.no_grad():
         gap = adapted.model(input_ids=ids).logits - base.model(input_ids=ids).logits
     assert float(gap.abs().max()) > 0.0
+
+
+def test_bfloat16_trains_adapters_in_float32(tmp_path, problems, folders):
+    """A run in bfloat16 learns, is cut off, and goes on exactly."""
+    training = Training(algo="ippo", debates=16, eps=0.1, **SMALL)
+    with pytest.raises(ValueError, match="lora must be at least 1 with dtype bfloat16"):
+        RunConfig(folders, "problems.jsonl", training, SHORT, dtype="bfloat16")
+    config = RunConfig(folders, "problems.jsonl", training, SHORT, lora=2, dtype="bfloat16")
+    whole = train(config, problems["train"], tmp_path / "whole", every=1)
+
+    def stop(trainer, metrics):
+        kinds = {p.dtype for p in trainer.agents[0].trainable.values()}
+        assert kinds == {torch.float32}
+        assert trainer.agents[0].model.dtype == torch.bfloat16
+        if trainer.update == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(config, problems["train"], tmp_path / "cut", every=1, report=stop)
+    cut = train(config, problems["train"], tmp_path / "cut", every=1)
+    assert (whole.path / "metrics.csv").read_text() == (cut.path / "metrics.csv").read_text()
+
+
+def test_checkpointing_recomputes_and_changes_nothing(tmp_path, problems, folders):
+    training = Training(algo="ippo", debates=8, eps=0.1, **SMALL)
+    config = RunConfig(folders, "problems.jsonl", training, SHORT)
+    passes: dict[bool, list[int]] = {False: [], True: []}
+    weights = []
+    for checkpointing, found in passes.items():
+
+        def count(trainer, metrics, found=found):
+            layer = trainer.agents[0].model.model.layers[0].mlp
+            layer.register_forward_hook(lambda *_: found.append(1))
+
+        run = train(
+            config, problems["train"], tmp_path / str(checkpointing), every=1, report=count,
+            checkpointing=checkpointing,
+        )  # fmt: skip
+        weights.append(parameters(run.agent(0)))
+    rounds = SHORT.rounds
+    assert len(passes[True]) == len(passes[False]) + rounds  # each once more in the backward pass
+    torch.testing.assert_close(weights[0], weights[1], atol=1e-6, rtol=0)
 
 
 def test_damaged_and_foreign_runs_are_refused(tmp_path, problems, folders):

@@ -30,7 +30,9 @@ class Engine:
 
     def generate(self, prompts, wishes, *, lora_request, use_tqdm):
         self.adapter, self.wishes = lora_request, wishes
-        texts = [f"{prompt} #### {wish.max_tokens}" for prompt, wish in zip(prompts, wishes, strict=True)]
+        texts = [
+            f"{prompt} #### {wish.max_tokens}" for prompt, wish in zip(prompts, wishes, strict=True)
+        ]
         return [SimpleNamespace(outputs=[SimpleNamespace(text=text)]) for text in texts]
 
 
