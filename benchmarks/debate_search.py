@@ -19,6 +19,8 @@ from typing import Any
 from marl.debate.protocol import Protocol
 from marl.debate.settings import SFT, Training
 
+_LAST = Training(algo="ippo", debates=2560, warmup=5)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Design:
@@ -35,37 +37,47 @@ class Design:
 
     why: str
     sft: SFT = field(default_factory=lambda: SFT(steps=0))
-    drill: Training = field(default_factory=lambda: Training(algo="ippo", debates=2560, warmup=5))
+    drill: Training = _LAST
     protocol: Protocol = field(default_factory=lambda: Protocol(order="random", max_new_tokens=24))
 
 
+_LONG = SFT(steps=0, lr=2e-3 / 0.35, debate_steps=200)
+_ROUND = Training(algo="ippo", credit="round", discount=0.5, debates=3840, warmup=5, lr=2e-4)
 _TRUST = Design(why="the partner is right more often: 80 % against 50 %, told by the tag alone")
 DESIGNS = {
-    "trust-80": _TRUST,
-    "equal": replace(
+    "trust-long": replace(_TRUST, why=f"{_TRUST.why}; 200 steps at the full rate", sft=_LONG),
+    "trust-long-fast": replace(
         _TRUST,
-        why="both are right equally often: only checking the sums can tell",
+        why="trust-long; against wrong partners three times the learning rate",
+        sft=_LONG,
+        drill=replace(_LAST, lr=3e-4),
+    ),
+    "trust-round": replace(
+        _TRUST,
+        why=f"{_TRUST.why}; each round credited with its own answer too",
+        drill=replace(_ROUND, lr=1e-4, debates=2560),
+    ),
+    "trust-round-fast": replace(
+        _TRUST,
+        why="trust-round; against wrong partners three times the learning rate",
+        drill=replace(_ROUND, lr=3e-4, debates=1920),
+    ),
+    "trust-round-more": replace(
+        _TRUST,
+        why="trust-round; twice the rate, half as many debates again (that of reproduce --quick)",
+        drill=_ROUND,
+    ),
+    "equal-round": replace(
+        _TRUST,
+        why="own and partner's answer right equally often: only checking the sums can tell",
         sft=SFT(steps=0, own_wrong=0.5, partner_wrong=0.5),
+        drill=_ROUND,
     ),
-    "trust-95": replace(
+    "trust-95-round": replace(
         _TRUST,
-        why="the partner is nearly always right: the strongest trust",
+        why="the partner nearly always right, the strongest trust",
         sft=SFT(steps=0, own_wrong=0.6, partner_wrong=0.05),
-    ),
-    "trust-80-fast": replace(
-        _TRUST,
-        why="trust-80 with three times the learning rate against wrong partners",
-        drill=Training(algo="ippo", debates=2560, warmup=5, lr=3e-4),
-    ),
-    "trust-80-round": replace(
-        _TRUST,
-        why="trust-80, fast, each round credited with its own answer too",
-        drill=Training(algo="ippo", debates=2560, warmup=5, lr=3e-4, credit="round"),
-    ),
-    "own-first": replace(
-        _TRUST,
-        why="trust-80 in prompts of one order alone: may the place stand for the tag?",
-        protocol=Protocol(order="own_first", max_new_tokens=24),
+        drill=_ROUND,
     ),
 }
 
@@ -104,10 +116,8 @@ def _judge(name: str, design: Design, args: Any) -> dict[str, Any]:
     start = time.process_time()
     problems = read_problems(args.data)
     held_out = read_problems(args.data, split="test")
-    folder = (
-        args.out
-        / f"model-{design.sft.own_wrong}-{design.sft.partner_wrong}-{design.sft.debate_steps}"
-    )
+    taught = design.sft
+    folder = args.out / f"model-{taught.own_wrong}-{taught.partner_wrong}-{taught.debate_steps}"
     if not (folder / "accuracy.json").exists():
         agent = load_agent(args.solo)
         accuracy = train_supervised(agent, problems, design.sft, seed=0, held_out=held_out)

@@ -180,6 +180,7 @@ def _register_evaluate(steps: Any) -> None:
     parser.add_argument("--data", required=True, help="a .jsonl file or a data set's name")
     parser.add_argument("--split", default="test")
     parser.add_argument("--questions", type=int, default=1000, help="number of questions")
+    parser.add_argument("--gates", type=Path, help="verdicts that `marl debate gates` wrote")
     parser.add_argument("--device", default="cpu")
     parser.add_argument(
         "--engine", default="transformers", choices=["transformers", "vllm"],
@@ -190,11 +191,13 @@ def _register_evaluate(steps: Any) -> None:
 
 def _evaluate(args: argparse.Namespace) -> int:
     _torch()
+    from marl.debate.gates import read_gates
     from marl.debate.problems import read_problems
     from marl.debate.report import evaluate_runs
     from marl.debate.runs import open_run
 
     runs = [open_run(path) for path in args.runs]
+    gates = read_gates(args.gates) if args.gates else []
     problems = read_problems(args.data, split=args.split)[: args.questions]
     text = evaluate_runs(
         runs,
@@ -204,6 +207,7 @@ def _evaluate(args: argparse.Namespace) -> int:
         seed=args.seed,
         device=args.device,
         engine=args.engine,
+        gates=gates,
     )
     print(text)
     return DONE
@@ -244,6 +248,7 @@ def _register_gates(steps: Any) -> None:
     parser = _step(steps, "gates", _gates, "judge a design: can an effect show from this model?")
     parser.add_argument("--model", required=True, help="folder or name of the model to start from")
     parser.add_argument("--data", required=True, help="a .jsonl file or a data set's name")
+    parser.add_argument("--out", type=Path, help="a .json file for the verdicts")
     parser.add_argument("--held-out", type=int, default=500, help="questions (default 500)")
     parser.add_argument("--device", default="cpu")
     _add_fields(parser, Training)
@@ -253,6 +258,7 @@ def _register_gates(steps: Any) -> None:
 def _gates(args: argparse.Namespace) -> int:
     _torch()
     from marl.debate.drill import judge
+    from marl.debate.gates import write_gates
     from marl.debate.models import load_agent
     from marl.debate.problems import read_problems
 
@@ -260,10 +266,10 @@ def _gates(args: argparse.Namespace) -> int:
     to_learn = read_problems(args.data)[: 4 * args.held_out]
     held_out = read_problems(args.data, split="test")[: args.held_out]
     training, protocol = Training(**_given(args, Training)), Protocol(**_given(args, Protocol))
-    for gate in judge(
-        agent, to_learn, held_out, training, protocol, seed=args.seed, report=_tell_drill
-    ):
-        print(gate)
+    found = judge(agent, to_learn, held_out, training, protocol, seed=args.seed, report=_tell_drill)
+    print(*found, sep="\n")
+    if args.out:
+        write_gates(args.out, found)
     return DONE
 
 

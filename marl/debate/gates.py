@@ -7,8 +7,10 @@ are printed with the verdict of both gates.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -19,6 +21,7 @@ from marl.debate.models import Agent
 from marl.debate.problems import Problem
 from marl.debate.protocol import Protocol, later_prompt
 from marl.debate.seeds import generator
+from rqe._plain import write_whole
 
 TAG_LIMIT = 0.10
 CEILING_LIMIT = 0.10
@@ -164,3 +167,22 @@ def ceiling(trained: Outcome, base: Outcome) -> Gate:
     )
     n = base.correct.shape[-1]
     return Gate("ceiling", value, CEILING_LIMIT, value > CEILING_LIMIT, n, detail)
+
+
+def write_gates(path: str | Path, gates: Sequence[Gate]) -> None:
+    """Write verdicts as JSON, whole or not at all."""
+    write_whole(path, json.dumps([asdict(gate) for gate in gates], indent=2).encode())
+
+
+def read_gates(path: str | Path) -> list[Gate]:
+    """Return the verdicts of a file that `write_gates` wrote.
+
+    Raises
+    ------
+    ValueError
+        If the file holds something else.
+    """
+    try:
+        return [Gate(**row) for row in json.loads(Path(path).read_text(encoding="utf-8"))]
+    except (TypeError, json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: not verdicts of marl debate gates ({error})") from error

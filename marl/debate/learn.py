@@ -111,8 +111,11 @@ def improve(
     """Improve an agent on a lesson, in place; return loss, entropy and clipped share per token.
 
     Gradients are accumulated over pieces of ``micro_batch`` debates, and summed over processes.
+    Debates whose whole group earned the same teach nothing and are left out, of the entropy too,
+    unless something else is charged on their tokens.
     """
     pulls = tuple(pulls)
+    everything = bool(pulls) or eps != 0.0 or head is not None
     own_tokens = sum(c.answer_mask.sum() for c in lesson.rounds)
     tokens = int(crew.sum(torch.as_tensor(own_tokens)))
     learned = [p for group in optimiser.param_groups for p in group["params"]]
@@ -120,12 +123,15 @@ def improve(
     # Checkpointing works in training mode alone, the cache of generation without it alone.
     agent.model.train(agent.checkpointing)
     for _ in range(training.epochs):
-        optimiser.zero_grad(set_to_none=True)
+        for p in learned:  # zero, not None: moments go on, and processes sum equal shapes
+            p.grad = torch.zeros_like(p)
         totals = {"loss": 0.0, "entropy": 0.0, "clipped": 0.0, "pull": 0.0}
         for completions, advantages, returns in zip(
             lesson.rounds, lesson.advantages, lesson.returns, strict=True
         ):
-            for index in batches(len(completions.ids), training.micro_batch):
+            teaches = advantages.abs().amax(dim=1) > 0.0
+            chosen = torch.arange(len(teaches)) if everything else teaches.cpu().nonzero()[:, 0]
+            for index in chosen.split(training.micro_batch) if len(chosen) else ():
                 piece = completions.rows(index)
                 width = piece.answer_mask.shape[1]
                 loss, parts = _loss(

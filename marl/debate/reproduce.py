@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from marl.debate.gates import Gate
 
 Tell = Callable[[str], None]
+
+
+# Each answer earns its own reward too: credited with the last one alone, a first answer, which
+# hardly moves the last, learns from noise.
+_COMMON = Training(credit="round", discount=0.5)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,11 +51,11 @@ class Plan:
     sizes: tuple[str, ...] = ("small",)
     seeds: int = 2
     problems: int = 20000
-    questions: int = 500
+    questions: int = 300
     sft: SFT = field(default_factory=SFT)
-    training: Training = field(default_factory=lambda: Training(debates=2560, warmup=5))
+    training: Training = field(default_factory=lambda: replace(_COMMON, debates=2560, warmup=5))
     drill: Training = field(
-        default_factory=lambda: Training(algo="ippo", debates=2560, warmup=5, lr=3e-4)
+        default_factory=lambda: replace(_COMMON, algo="ippo", debates=3840, warmup=5, lr=2e-4)
     )
     protocol: Protocol = field(default_factory=lambda: Protocol(order="random", max_new_tokens=24))
 
@@ -66,8 +71,8 @@ FULL = Plan(
     sizes=("small", "medium"),
     seeds=3,
     questions=1000,
-    training=Training(debates=12800),
-    drill=Training(algo="ippo", debates=6400, lr=3e-4),
+    training=replace(_COMMON, debates=12800),
+    drill=replace(_COMMON, algo="ippo", debates=6400, lr=2e-4),
 )
 
 
@@ -182,15 +187,13 @@ def _make_run(
     plan: Plan, out: Path, algo: Literal["srpo", "ippo"], team: tuple[str, str], seed: int
 ) -> str:
     """Train one team, or go on with it; return the folder of its run."""
-    import dataclasses
-
     import torch
 
     from marl.debate.problems import read_problems
     from marl.debate.runs import RunConfig, train
 
     torch.set_num_threads(1)
-    training = dataclasses.replace(plan.training, algo=algo)
+    training = replace(plan.training, algo=algo)
     data = out / "problems.jsonl"
     agents = (str(out / "models" / team[0]), str(out / "models" / team[1]))
     config = RunConfig(agents, str(data), training, plan.protocol, seed)
@@ -204,18 +207,18 @@ def _run_gates(plan: Plan, out: Path, seed: int) -> list[Gate]:
     import torch
 
     from marl.debate.drill import judge
-    from marl.debate.gates import Gate
+    from marl.debate.gates import read_gates, write_gates
     from marl.debate.models import load_agent
     from marl.debate.problems import read_problems
 
     place = out / "gates.json"
     if place.exists():
-        return [Gate(**row) for row in json.loads(place.read_text(encoding="utf-8"))]
+        return read_gates(place)
     torch.set_num_threads(1)
     agent = load_agent(out / "models" / plan.sizes[0])
     data = out / "problems.jsonl"
     to_learn = read_problems(data)[: 4 * plan.questions]
     held_out = read_problems(data, split="test")[: plan.questions]
     gates = judge(agent, to_learn, held_out, plan.drill, plan.protocol, seed=seed)
-    write_whole(place, json.dumps([asdict(gate) for gate in gates], indent=2).encode())
+    write_gates(place, gates)
     return gates

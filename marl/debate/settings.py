@@ -23,7 +23,8 @@ class SFT:
     batch : int
         Examples a step.
     lr : float
-        Peak learning rate of AdamW; linear warm-up, then a cosine to a tenth.
+        Peak learning rate of AdamW, with linear warm-up and a cosine to a tenth; a third of it
+        once answers are in view.
     stop_at : float in (0, 1]
         Accuracy in round 1, on ``check_on`` problems, at which the solo part ends.
     check_every, check_on : int
@@ -37,10 +38,10 @@ class SFT:
     steps: int = 4000
     batch: int = 64
     lr: float = 2e-3
-    stop_at: float = 0.5
+    stop_at: float = 0.45
     check_every: int = 50
     check_on: int = 400
-    debate_steps: int = 200
+    debate_steps: int = 100
     own_wrong: float = 0.5
     partner_wrong: float = 0.2
 

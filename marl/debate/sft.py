@@ -24,6 +24,7 @@ _IGNORE = -100
 _WARMUP = 50
 _POOL = 1500  # problems whose own answers the second part shows
 _TRIES = 4  # answers sampled to each
+_SECOND = 0.35  # learning rate of the second part, over the first one's
 _CHUNK = 8  # batches that are drawn together and sorted by length, against padding
 
 
@@ -86,11 +87,13 @@ class _Course:
     def run(self, draw: Callable[[], Example], steps: int, *, stop_at: float | None) -> float:
         """Take steps on examples as drawn; return the last measured accuracy.
 
-        With ``stop_at`` None, all steps are taken, and the learning rate falls to a tenth.
+        With ``stop_at`` None, all steps are taken, at a lower rate that falls to a tenth: who can
+        solve alone is to learn what answers in view are worth, and to stay as good as it is.
         """
         s = self.settings
+        lr = s.lr if stop_at is not None else _SECOND * s.lr
         optimiser = torch.optim.AdamW(
-            self.agent.model.parameters(), lr=s.lr, betas=(0.9, 0.98), weight_decay=0.01
+            self.agent.model.parameters(), lr=lr, betas=(0.9, 0.98), weight_decay=0.01
         )
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda k: _rate(k, steps))
         accuracy = 0.0
