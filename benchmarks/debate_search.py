@@ -1,10 +1,11 @@
 """Search for a design in which an effect of SRPO could show: both gates for each design tried.
 
     python -m benchmarks.debate_search --solo models/solo --data problems.jsonl --out search/
+    python -m benchmarks.debate_search --show docs/marl/debate/search
 
 Each design teaches the model of ``--solo``, which solves problems alone, to debate, and is judged
 by the two gates. ``--out`` keeps models and a line of JSON per design; what is there is not done
-again. The table of all lines, as Markdown, is printed at the end.
+again. The table of all lines, as Markdown, is printed at the end; ``--show`` prints it alone.
 """
 
 from __future__ import annotations
@@ -52,6 +53,12 @@ DESIGNS = {
         sft=_LONG,
         drill=replace(_LAST, lr=3e-4),
     ),
+    "trust-long-wide": replace(
+        _TRUST,
+        why="trust-long; round credit, and batches of 256 debates at the high rate",
+        sft=_LONG,
+        drill=replace(_ROUND, lr=3e-4, questions=32, group=8, debates=7680),
+    ),
     "trust-round": replace(
         _TRUST,
         why=f"{_TRUST.why}; each round credited with its own answer too",
@@ -85,12 +92,18 @@ DESIGNS = {
 def main() -> None:
     """Judge the designs that are not judged yet; print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--solo", required=True, type=Path, help="a model that solves alone")
-    parser.add_argument("--data", required=True, type=Path)
-    parser.add_argument("--out", required=True, type=Path)
+    parser.add_argument("--show", type=Path, help="print the table of a folder, do nothing else")
+    parser.add_argument("--solo", type=Path, help="a model that solves alone")
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--out", type=Path)
     parser.add_argument("--questions", type=int, default=400, help="held out (default 400)")
     parser.add_argument("--designs", nargs="*", default=list(DESIGNS), choices=list(DESIGNS))
     args = parser.parse_args()
+    if args.show:
+        print(table(_rows(args.show)))
+        return
+    if not (args.solo and args.data and args.out):
+        parser.error("--solo, --data and --out are needed, or --show")
     args.out.mkdir(parents=True, exist_ok=True)
     for name in args.designs:
         place = args.out / f"{name}.json"
@@ -98,9 +111,12 @@ def main() -> None:
             found = _judge(name, DESIGNS[name], args)
             place.write_text(json.dumps(found, indent=2), encoding="utf-8")
             print(json.dumps(found), flush=True)
-    print(
-        table([json.loads(p.read_text(encoding="utf-8")) for p in sorted(args.out.glob("*.json"))])
-    )
+    print(table(_rows(args.out)))
+
+
+def _rows(folder: Path) -> list[dict[str, Any]]:
+    """Return what a folder keeps, one record a design."""
+    return [json.loads(p.read_text(encoding="utf-8")) for p in sorted(folder.glob("*.json"))]
 
 
 def _judge(name: str, design: Design, args: Any) -> dict[str, Any]:

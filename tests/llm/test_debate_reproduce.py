@@ -3,11 +3,13 @@
 import csv
 import dataclasses
 
+import numpy as np
 import pytest
 
 from marl.debate.protocol import Protocol
 from marl.debate.reproduce import FULL, QUICK, Plan, reproduce
 from marl.debate.settings import SFT, Training
+from marl.debate.tables import training_row, training_table
 
 TINY = Plan(
     sizes=("tiny",),
@@ -50,3 +52,17 @@ def test_plans_compare_like_with_like():
         assert plan.protocol.order == "random"
     assert FULL.seeds >= 3
     assert FULL.teams == [("small", "small"), ("medium", "medium"), ("small", "medium")]
+
+
+def test_the_training_table_tells_the_fall_from_the_start():
+    """Both agents' mean: .5 at the start, .2 at its lowest over five updates, .4 at the end."""
+    course = np.array([0.5] * 5 + [0.2] * 5 + [0.4] * 5)
+    metrics = {
+        "agent_0_last": course + 0.1, "agent_1_last": course - 0.1,
+        "adversary_0_kl": np.full(15, 0.02), "adversary_1_kl": np.full(15, 0.04),
+    }  # fmt: skip
+    row = training_row("a", "srpo", metrics)
+    assert {k: round(row[k], 9) for k in ("start", "lowest", "end", "adversary_kl")} == {
+        "start": 0.5, "lowest": 0.2, "end": 0.4, "adversary_kl": 0.03,
+    }  # fmt: skip
+    assert "| a | 15 | 0.500 | 0.200 | 0.300 | 0.400 | 0.030 |" in training_table([row])
