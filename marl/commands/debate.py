@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,7 @@ def add(commands: Any) -> None:
     _register_train(steps)
     _register_evaluate(steps)
     _register_show(steps)
+    _register_gates(steps)
     _register_reproduce(steps)
 
 
@@ -58,10 +59,10 @@ def _register_data(steps: Any) -> None:
         "--steps",
         type=int,
         nargs="+",
-        default=[1, 2, 3],
-        help="of a solution (default 1 2 3)",
+        default=[1, 2],
+        help="of a solution (default 1 2)",
     )
-    parser.add_argument("--largest", type=int, default=99, help="largest number (default 99)")
+    parser.add_argument("--largest", type=int, default=30, help="largest number (default 30)")
 
 
 def _data(args: argparse.Namespace) -> int:
@@ -78,13 +79,14 @@ def _register_sft(steps: Any) -> None:
     parser = _step(steps, "sft", _sft, "train a small causal transformer on worked solutions")
     parser.add_argument("--size", default="small", help="tiny, small, medium or large")
     parser.add_argument("--data", required=True, help="a .jsonl file or a data set's name")
+    parser.add_argument("--start", help="go on from this model, instead of from nothing")
     parser.add_argument("--out", required=True, type=Path, help="folder of the model")
     _add_fields(parser, SFT)
 
 
 def _sft(args: argparse.Namespace) -> int:
     _torch()
-    from marl.debate.models import build_model
+    from marl.debate.models import build_model, load_agent
     from marl.debate.problems import read_problems
     from marl.debate.sft import train_supervised
     from marl.debate.vocabulary import build_tokenizer
@@ -92,8 +94,11 @@ def _sft(args: argparse.Namespace) -> int:
     problems = read_problems(args.data)
     held_out = read_problems(args.data, split="test")
     settings = SFT(**_given(args, SFT))
-    tokenizer = build_tokenizer([*problems, *held_out])
-    agent = build_model(args.size, tokenizer, seed=args.seed)
+    if args.start is None:
+        tokenizer = build_tokenizer([*problems, *held_out])
+        agent = build_model(args.size, tokenizer, seed=args.seed)
+    else:
+        agent = load_agent(args.start)
     accuracy = train_supervised(
         agent, problems, settings, seed=args.seed, held_out=held_out, report=_tell_sft
     )
@@ -175,20 +180,34 @@ def _register_evaluate(steps: Any) -> None:
     parser.add_argument("--data", required=True, help="a .jsonl file or a data set's name")
     parser.add_argument("--split", default="test")
     parser.add_argument("--questions", type=int, default=1000, help="number of questions")
+    parser.add_argument("--gates", type=Path, help="verdicts that `marl debate gates` wrote")
     parser.add_argument("--device", default="cpu")
+    parser.add_argument(
+        "--engine", default="transformers", choices=["transformers", "vllm"],
+        help="what generates answers (vllm must be installed by hand)",
+    )  # fmt: skip
     parser.add_argument("--out", required=True, type=Path, help="folder of the report")
 
 
 def _evaluate(args: argparse.Namespace) -> int:
     _torch()
+    from marl.debate.gates import read_gates
     from marl.debate.problems import read_problems
     from marl.debate.report import evaluate_runs
     from marl.debate.runs import open_run
 
     runs = [open_run(path) for path in args.runs]
+    gates = read_gates(args.gates) if args.gates else []
     problems = read_problems(args.data, split=args.split)[: args.questions]
     text = evaluate_runs(
-        runs, problems, partners=args.partners, out=args.out, seed=args.seed, device=args.device
+        runs,
+        problems,
+        partners=args.partners,
+        out=args.out,
+        seed=args.seed,
+        device=args.device,
+        engine=args.engine,
+        gates=gates,
     )
     print(text)
     return DONE
@@ -225,19 +244,68 @@ def _show(args: argparse.Namespace) -> int:
     return DONE
 
 
+def _register_gates(steps: Any) -> None:
+    parser = _step(steps, "gates", _gates, "judge a design: can an effect show from this model?")
+    parser.add_argument("--model", required=True, help="folder or name of the model to start from")
+    parser.add_argument("--data", required=True, help="a .jsonl file or a data set's name")
+    parser.add_argument("--out", type=Path, help="a .json file for the verdicts")
+    parser.add_argument("--held-out", type=int, default=500, help="questions (default 500)")
+    parser.add_argument("--device", default="cpu")
+    _add_fields(parser, Training)
+    _add_fields(parser, Protocol)
+
+
+def _gates(args: argparse.Namespace) -> int:
+    _torch()
+    from marl.debate.drill import judge
+    from marl.debate.gates import write_gates
+    from marl.debate.models import load_agent
+    from marl.debate.problems import read_problems
+
+    agent = load_agent(args.model, device=args.device)
+    to_learn = read_problems(args.data)[: 4 * args.held_out]
+    held_out = read_problems(args.data, split="test")[: args.held_out]
+    training, protocol = Training(**_given(args, Training)), Protocol(**_given(args, Protocol))
+    found = judge(agent, to_learn, held_out, training, protocol, seed=args.seed, report=_tell_drill)
+    print(*found, sep="\n")
+    if args.out:
+        write_gates(args.out, found)
+    return DONE
+
+
+def _tell_drill(update: int, accuracy: float) -> None:
+    """Print one line of training beside wrong partners."""
+    if update % 10 == 0:
+        print(f"update {update:4d}  beside a wrong partner {accuracy:.3f}", flush=True)
+
+
 def _register_reproduce(steps: Any) -> None:
     parser = _step(steps, "reproduce", _reproduce, "from nothing to both tables")
     parser.add_argument("--quick", action="store_true", help="one size, two seeds a method")
+    parser.add_argument("--sizes", nargs="+", help="of the models (default: the plan's)")
+    parser.add_argument("--seeds", type=int, help="runs a method and team (default: the plan's)")
+    parser.add_argument("--debates", type=int, help="of a run (default: the plan's)")
+    parser.add_argument("--questions", type=int, help="of the evaluation (default: the plan's)")
     parser.add_argument("--out", required=True, type=Path)
     parser.add_argument("--workers", type=int, default=2, help="processes (default 2)")
 
 
 def _reproduce(args: argparse.Namespace) -> int:
     _torch()
-    from marl.debate.reproduce import reproduce
+    from marl.debate.reproduce import FULL, QUICK, reproduce
 
-    print(reproduce(args.out, quick=args.quick, workers=args.workers, seed=args.seed))
+    plan = QUICK if args.quick else FULL
+    changes = {"sizes": tuple(args.sizes or ()), "seeds": args.seeds, "questions": args.questions}
+    if args.debates is not None:
+        changes["training"] = replace(plan.training, debates=args.debates)
+    plan = replace(plan, **{name: value for name, value in changes.items() if value})
+    print(reproduce(args.out, plan=plan, workers=args.workers, seed=args.seed, tell=_say))
     return DONE
+
+
+def _say(line: str) -> None:
+    """Print a line at once, also into a file."""
+    print(line, flush=True)
 
 
 def _add_fields(parser: argparse.ArgumentParser, settings: type) -> None:

@@ -27,7 +27,7 @@ _NAMES = {
     "hold": "episode",
     "is_correct": "grader",
     "load_agent": "models",
-    "mistakes": "evaluate",
+    "mistakes": "solo",
     "open_run": "runs",
     "read_problems": "problems",
     "tag_test": "gates",

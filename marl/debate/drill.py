@@ -1,4 +1,4 @@
-"""Train one agent against a partner that does not learn: the second gate's ceiling."""
+"""Train one agent beside a partner that does not learn, and judge a design by both gates."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from collections.abc import Callable, Sequence
 import torch
 
 from marl.debate.episode import FixedSpeaker, ModelSpeaker, hold
+from marl.debate.evaluate import play, wrong_partner
+from marl.debate.gates import Gate, ceiling, disagreements, tag_test
 from marl.debate.learn import Lesson, centred, improve, rewards
 from marl.debate.models import Agent
 from marl.debate.problems import Problem
 from marl.debate.protocol import Protocol
 from marl.debate.seeds import generator
 from marl.debate.settings import Training
+from marl.debate.solo import mistakes
 
 
 def drill(
@@ -66,3 +69,51 @@ def drill(
         if report is not None:
             report(update + 1, float(debate.correct()[-1, 0].float().mean()))
     return learner
+
+
+def judge(
+    agent: Agent,
+    to_learn: Sequence[Problem],
+    held_out: Sequence[Problem],
+    training: Training,
+    protocol: Protocol,
+    *,
+    seed: int,
+    report: Callable[[int, float], None] | None = None,
+) -> list[Gate]:
+    """Return the verdict of both gates on the model from which debaters would start.
+
+    Parameters
+    ----------
+    agent : Agent
+        Not changed.
+    to_learn, held_out : sequence of Problem
+        Wrong partners are built from the agent's own mistakes on each.
+    training : Training
+        Of the agent that debates wrong partners alone.
+    protocol : Protocol
+    seed : int
+    report : callable, optional
+        Called with (update, accuracy) of that training.
+
+    Raises
+    ------
+    ValueError
+        If the agent makes no mistakes to build partners from.
+    """
+    wrong = mistakes(agent, held_out, protocol, seed=seed)
+    lessons = mistakes(agent, to_learn, protocol, seed=seed + 1, tries=4)
+    problems, answers = disagreements(held_out, wrong)
+    beaten = [p for p in to_learn if p.question in lessons]
+    if not problems or not beaten:
+        raise ValueError("the agent makes no mistakes on these problems: harder ones are needed")
+    order = tag_test(agent, problems, answers, protocol, seed=seed)
+    trained = drill(
+        agent, wrong_partner(lessons, beaten), beaten, training, protocol, seed=seed, report=report
+    )
+    partner = wrong_partner(wrong, problems)
+    found = [
+        play(problems, (ModelSpeaker(hero), partner), protocol, seed=seed)[0]
+        for hero in (trained, agent)
+    ]
+    return [order, ceiling(found[0], found[1])]

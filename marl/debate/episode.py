@@ -145,6 +145,7 @@ def hold(
     protocol: Protocol,
     *,
     key: tuple[int | str, ...],
+    skip: int = 0,
 ) -> Debate:
     """Return debates of two speakers, one per problem.
 
@@ -155,15 +156,18 @@ def hold(
     protocol : Protocol
     key : tuple of int or str
         Seeds everything: the same key, models and batch give the same debates.
+    skip : int
+        Debates of the same batch that are held elsewhere, before these: their draws are left out.
     """
     turns: list[tuple[Turn, Turn]] = []
     for r in range(protocol.rounds):
         # One draw for both seats' prompts of a round: swapping seats swaps the debate exactly.
-        first = _own_first(len(problems), protocol, key, r)
+        first = _own_first(skip + len(problems), protocol, key, r)[skip:]
+        streams = [_stream(protocol, key, r, seat, skip) for seat in (0, 1)]
         turns.append(
             (
-                _turn(problems, speakers, turns, protocol, seat=0, first=first, key=key),
-                _turn(problems, speakers, turns, protocol, seat=1, first=first, key=key),
+                _turn(problems, speakers, turns, protocol, seat=0, first=first, rng=streams[0]),
+                _turn(problems, speakers, turns, protocol, seat=1, first=first, rng=streams[1]),
             )
         )
     return Debate(tuple(problems), tuple(turns))
@@ -177,7 +181,7 @@ def _turn(
     *,
     seat: int,
     first: list[bool],
-    key: tuple[int | str, ...],
+    rng: torch.Generator,
 ) -> Turn:
     """Return what one seat says in the next round."""
     answers = (turns[-1][seat].texts, turns[-1][1 - seat].texts) if turns else None
@@ -186,11 +190,19 @@ def _turn(
         [problem.question for problem in problems], answers, own_first=first,
         tokenizer=speaker.tokenizer, style=protocol.style,
     )  # fmt: skip
-    rng = generator(*key, "round", len(turns), "seat", seat)
     texts, completions = speaker.answer(problems, asked, protocol, rng)
     pairs = zip(texts, problems, strict=True)
     correct = torch.tensor([is_correct(text, problem.answer) for text, problem in pairs])
     return Turn(tuple(asked), texts, correct, completions)
+
+
+def _stream(
+    protocol: Protocol, key: tuple[int | str, ...], round_: int, seat: int, skip: int
+) -> torch.Generator:
+    """Return the random numbers of a seat's round, behind those of the debates before."""
+    rng = generator(*key, "round", round_, "seat", seat)
+    torch.rand((skip, protocol.max_new_tokens), generator=rng)
+    return rng
 
 
 def _own_first(n: int, protocol: Protocol, key: tuple[int | str, ...], round_: int) -> list[bool]:

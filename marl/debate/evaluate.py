@@ -8,13 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from marl.debate.episode import Debate, FixedSpeaker, ModelSpeaker, Speaker, hold
-from marl.debate.generate import generate
-from marl.debate.grader import final_answer, is_correct
-from marl.debate.models import Agent
+from marl.debate.episode import Debate, FixedSpeaker, Speaker, hold
+from marl.debate.grader import final_answer
 from marl.debate.problems import Problem
-from marl.debate.protocol import Protocol, first_prompt
-from marl.debate.seeds import generator
+from marl.debate.protocol import Protocol
 from marl.statistics import Estimate
 
 Array = NDArray[np.float64]
@@ -85,8 +82,8 @@ def play(
 
 
 def cross_play(
-    rows: Sequence[Agent],
-    columns: Sequence[Agent],
+    rows: Sequence[Speaker],
+    columns: Sequence[Speaker],
     problems: Sequence[Problem],
     protocol: Protocol,
     *,
@@ -97,7 +94,7 @@ def cross_play(
 
     Parameters
     ----------
-    rows, columns : sequence of Agent
+    rows, columns : sequence of Speaker
     problems : sequence of N Problem
     protocol : Protocol
     seed : int
@@ -108,36 +105,11 @@ def cross_play(
     for r, row in enumerate(rows):
         line = []
         for c, column in enumerate(columns):
-            pair = (ModelSpeaker(row), ModelSpeaker(column))
-            line.append(play(problems, pair, protocol, seed=seed)[0])
+            line.append(play(problems, (row, column), protocol, seed=seed)[0])
             if report is not None:
                 report(r, c)
         outcomes.append(line)
     return outcomes
-
-
-def mistakes(
-    agent: Agent,
-    problems: Sequence[Problem],
-    protocol: Protocol,
-    *,
-    seed: int,
-    tries: int = 8,
-) -> dict[str, str]:
-    """Return, per question, a wrong solution that the model itself wrote when asked alone.
-
-    Partners made of them are believed as real ones are; made-up slips are spotted. Questions that
-    the model got right, or did not finish, in all its tries are left out.
-    """
-    found: dict[str, str] = {}
-    for attempt in range(tries):
-        left = [problem for problem in problems if problem.question not in found]
-        if not left:
-            break
-        for problem, text in zip(left, _solo(agent, left, protocol, (seed, attempt)), strict=True):
-            if final_answer(text) is not None and not is_correct(text, problem.answer):
-                found[problem.question] = text
-    return found
 
 
 def wrong_partner(answers: dict[str, str], problems: Sequence[Problem]) -> FixedSpeaker:
@@ -146,43 +118,6 @@ def wrong_partner(answers: dict[str, str], problems: Sequence[Problem]) -> Fixed
         if problem.question not in answers:
             raise ValueError(f"no wrong answer on record for the question {problem.question!r}")
     return FixedSpeaker(answers)
-
-
-def solo_tries(
-    agent: Agent, problems: Sequence[Problem], protocol: Protocol, *, seed: int, tries: int = 3
-) -> Answers:
-    """Return which of several independent solo tries are right, (tries, N): the null of a debate.
-
-    A wrong first answer that ends right may be nothing but another draw.
-    """
-    return np.array(
-        [
-            [
-                is_correct(text, problem.answer)
-                for text, problem in zip(
-                    _solo(agent, problems, protocol, (seed, k)), problems, strict=True
-                )
-            ]
-            for k in range(tries)
-        ]
-    )
-
-
-def _solo(
-    agent: Agent, problems: Sequence[Problem], protocol: Protocol, key: tuple[int, int]
-) -> list[str]:
-    """Return one sampled answer to each question alone."""
-    rng, said = generator(*key, "alone"), []
-    for k in range(0, len(problems), 256):
-        asked = [
-            first_prompt(p.question, tokenizer=agent.tokenizer, style=protocol.style)
-            for p in problems[k : k + 256]
-        ]
-        said += generate(
-            agent.model, agent.tokenizer, asked, max_new_tokens=protocol.max_new_tokens,
-            temperature=protocol.temperature, rng=rng,
-        ).texts  # fmt: skip
-    return said
 
 
 def over_runs_and_questions(

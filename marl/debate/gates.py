@@ -7,18 +7,21 @@ are printed with the verdict of both gates.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 
-from marl.debate.evaluate import Answers
+from marl.debate.evaluate import Answers, Outcome
 from marl.debate.generate import generate
 from marl.debate.grader import final_answer, is_correct
 from marl.debate.models import Agent
 from marl.debate.problems import Problem
 from marl.debate.protocol import Protocol, later_prompt
 from marl.debate.seeds import generator
+from rqe._plain import write_whole
 
 TAG_LIMIT = 0.10
 CEILING_LIMIT = 0.10
@@ -140,18 +143,46 @@ def disagreements(
     return chosen, answers
 
 
-def ceiling(trained: Answers, base: Answers) -> Gate:
+def ceiling(trained: Outcome, base: Outcome) -> Gate:
     """Compare a hero trained against wrong partners with the model that it started from.
 
     Parameters
     ----------
-    trained, base : ndarray of bool, shape (N,)
-        Whether each ends right, on the same held-out questions with the same wrong partner.
+    trained, base : Outcome
+        Each in seat 0, on the same held-out questions with the same wrong partner. What is
+        compared is who ends right; the detail tells who was right before.
     """
-    if trained.shape != base.shape or trained.ndim != 1:
+    if trained.correct.shape != base.correct.shape:
         raise ValueError(
-            f"trained and base must have one shape (N,); got {trained.shape} and {base.shape}"
+            "trained and base must have debated the same questions; got the shapes "
+            f"{trained.correct.shape} and {base.correct.shape}"
         )
-    value = float(trained.mean() - base.mean())
-    detail = f"right beside a wrong partner: trained {trained.mean():.3f}, base {base.mean():.3f}"
-    return Gate("ceiling", value, CEILING_LIMIT, value > CEILING_LIMIT, len(base), detail)
+    (before, after), (base_before, base_after) = (
+        (float(o.correct[0, 0].mean()), float(o.correct[-1, 0].mean())) for o in (trained, base)
+    )
+    value = after - base_after
+    detail = (
+        f"beside a wrong partner trained {before:.3f} -> {after:.3f}, "
+        f"base {base_before:.3f} -> {base_after:.3f}"
+    )
+    n = base.correct.shape[-1]
+    return Gate("ceiling", value, CEILING_LIMIT, value > CEILING_LIMIT, n, detail)
+
+
+def write_gates(path: str | Path, gates: Sequence[Gate]) -> None:
+    """Write verdicts as JSON, whole or not at all."""
+    write_whole(path, json.dumps([asdict(gate) for gate in gates], indent=2).encode())
+
+
+def read_gates(path: str | Path) -> list[Gate]:
+    """Return the verdicts of a file that `write_gates` wrote.
+
+    Raises
+    ------
+    ValueError
+        If the file holds something else.
+    """
+    try:
+        return [Gate(**row) for row in json.loads(Path(path).read_text(encoding="utf-8"))]
+    except (TypeError, json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: not verdicts of marl debate gates ({error})") from error

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from marl.debate.crew import ALONE, Crew
 from marl.debate.generate import Completions, answer_logits, batches, token_log_probs
 from marl.debate.models import Agent
 from marl.debate.settings import Training
@@ -45,7 +46,9 @@ def centred(values: Tensor, group: int) -> Tensor:
     return (grouped - grouped.mean(dim=-1, keepdim=True)).flatten(-2)
 
 
-def price_to_go(own: Tensor, partner: Tensor, mask: Tensor, tau: float) -> Tensor:
+def price_to_go(
+    own: Tensor, partner: Tensor, mask: Tensor, tau: float, crew: Crew = ALONE
+) -> Tensor:
     """Return minus the price of divergence still to be paid from each token on, centred; (B, T).
 
     The reward of a token is ``(log partner - log adversary) / tau``; the mean over the batch of
@@ -53,8 +56,12 @@ def price_to_go(own: Tensor, partner: Tensor, mask: Tensor, tau: float) -> Tenso
     """
     reward = ((partner - own) / tau).masked_fill(~mask, 0.0)
     to_go = reward.flip(1).cumsum(1).flip(1)
-    count = mask.sum(dim=0).clamp(min=1)
-    baseline = to_go.masked_fill(~mask, 0.0).sum(dim=0) / count
+    sums = torch.stack([to_go.masked_fill(~mask, 0.0).sum(dim=0), mask.sum(dim=0).float()])
+    if crew.size > 1:  # the others' longest answers may be shorter or longer
+        longest = int(crew.sum(torch.tensor(mask.shape[1], device=mask.device)))
+        total = crew.sum(nn.functional.pad(sums, (0, longest - mask.shape[1])))
+        sums = total[:, : mask.shape[1]]
+    baseline = sums[0] / sums[1].clamp(min=1)
     return (to_go - baseline).masked_fill(~mask, 0.0)
 
 
@@ -99,18 +106,32 @@ def improve(
     eps: float = 0.0,
     pulls: Iterable[Pull] = (),
     head: nn.Module | None = None,
+    crew: Crew = ALONE,
 ) -> dict[str, float]:
-    """Improve an agent on a lesson, in place; return loss, entropy and clipped share per token."""
+    """Improve an agent on a lesson, in place; return loss, entropy and clipped share per token.
+
+    Gradients are accumulated over pieces of ``micro_batch`` debates, and summed over processes.
+    Debates whose whole group earned the same teach nothing and are left out, of the entropy too,
+    unless something else is charged on their tokens.
+    """
     pulls = tuple(pulls)
-    tokens = sum(int(c.answer_mask.sum()) for c in lesson.rounds)
+    everything = bool(pulls) or eps != 0.0 or head is not None
+    own_tokens = sum(c.answer_mask.sum() for c in lesson.rounds)
+    tokens = int(crew.sum(torch.as_tensor(own_tokens)))
+    learned = [p for group in optimiser.param_groups for p in group["params"]]
     totals: dict[str, float] = {}
+    # Checkpointing works in training mode alone, the cache of generation without it alone.
+    agent.model.train(agent.checkpointing)
     for _ in range(training.epochs):
-        optimiser.zero_grad(set_to_none=True)
+        for p in learned:  # zero, not None: moments go on, and processes sum equal shapes
+            p.grad = torch.zeros_like(p)
         totals = {"loss": 0.0, "entropy": 0.0, "clipped": 0.0, "pull": 0.0}
         for completions, advantages, returns in zip(
             lesson.rounds, lesson.advantages, lesson.returns, strict=True
         ):
-            for index in batches(len(completions.ids), training.micro_batch):
+            teaches = advantages.abs().amax(dim=1) > 0.0
+            chosen = torch.arange(len(teaches)) if everything else teaches.cpu().nonzero()[:, 0]
+            for index in chosen.split(training.micro_batch) if len(chosen) else ():
                 piece = completions.rows(index)
                 width = piece.answer_mask.shape[1]
                 loss, parts = _loss(
@@ -119,14 +140,16 @@ def improve(
                 )  # fmt: skip
                 (loss / tokens).backward()
                 if head is not None:
-                    _fit_head(agent, head, piece, returns[index], len(lesson.rounds))
+                    rows = len(completions.ids) * len(lesson.rounds) * crew.size
+                    _fit_head(agent, head, piece, returns[index], rows)
                 for name, value in parts.items():
                     totals[name] += value / tokens
-        nn.utils.clip_grad_norm_(
-            [p for group in optimiser.param_groups for p in group["params"]], 1.0
-        )
+        crew.sum_gradients(learned)
+        nn.utils.clip_grad_norm_(learned, 1.0)
         optimiser.step()
-    return totals
+    agent.model.eval()
+    # Each process has counted its part of all tokens; what counts is the mean over processes.
+    return {name: value * crew.size for name, value in totals.items()}
 
 
 def _loss(
@@ -168,11 +191,11 @@ def divergence(log_probs: Tensor, other: Any, piece: Completions, temperature: f
 
 
 def _fit_head(
-    agent: Agent, head: nn.Module, piece: Completions, returns: Tensor, rounds: int
+    agent: Agent, head: nn.Module, piece: Completions, returns: Tensor, rows: int
 ) -> None:
     """Add the gradient of half the squared error of a value head; the model itself is left."""
     error = head(prompt_state(agent, piece)).squeeze(-1) - returns
-    (0.5 * error.square().mean() / rounds).backward()
+    (0.5 * error.square().sum() / rows).backward()
 
 
 @torch.no_grad()

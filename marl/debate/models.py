@@ -15,7 +15,7 @@ SIZES: dict[str, dict[str, int]] = {
     "medium": {"hidden_size": 160, "num_hidden_layers": 4, "num_attention_heads": 5},
     "large": {"hidden_size": 256, "num_hidden_layers": 6, "num_attention_heads": 8},
 }
-"""Sizes of the small models, for `build_model`; about 0.02, 0.45, 1.3 and 5 million parameters."""
+"""Sizes of the small models, for `build_model`; about 0.03, 0.45, 1.3 and 5 million parameters."""
 
 
 class ModelNotFoundError(FileNotFoundError):
@@ -49,6 +49,11 @@ class Agent:
         return self
 
     @property
+    def checkpointing(self) -> bool:
+        """Whether the backward pass computes activations again instead of keeping them."""
+        return any(getattr(m, "gradient_checkpointing", False) for m in self.model.modules())
+
+    @property
     def trainable(self) -> dict[str, torch.nn.Parameter]:
         """Parameters that learn, by name."""
         return {name: p for name, p in self.model.named_parameters() if p.requires_grad}
@@ -75,7 +80,7 @@ def build_model(size: str, tokenizer: Any, *, seed: int, context: int = 320) -> 
     config = LlamaConfig(
         **shape,
         vocab_size=len(tokenizer),
-        intermediate_size=4 * shape["hidden_size"],
+        intermediate_size=8 * shape["hidden_size"] // 3,  # as many weights as four times, ungated
         max_position_embeddings=context,
         tie_word_embeddings=True,
         bos_token_id=tokenizer.bos_token_id,
@@ -95,6 +100,7 @@ def load_agent(
     device: str | torch.device = "cpu",
     dtype: Literal["float32", "bfloat16"] = "float32",
     lora: int = 0,
+    seed: int = 0,
     checkpointing: bool = False,
 ) -> Agent:
     """Load a causal model and its tokenizer from a folder, or by name from the hub.
@@ -110,6 +116,8 @@ def load_agent(
         Where the model lives, and its type of number.
     lora : int
         Rank of a new LoRA adapter, the only part that then learns; 0 trains the whole model.
+    seed : int
+        Of the new adapter's weights.
     checkpointing : bool
         Whether to recompute activations in the backward pass instead of keeping them.
 
@@ -127,15 +135,26 @@ def load_agent(
     if lora:
         from peft import LoraConfig, get_peft_model
 
-        model = get_peft_model(
-            model, LoraConfig(r=lora, lora_alpha=2 * lora, target_modules="all-linear")
-        )
+        adapter = LoraConfig(r=lora, lora_alpha=2 * lora, target_modules="all-linear")
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            model = get_peft_model(model, adapter)
     if checkpointing:
         model.gradient_checkpointing_enable()
         model.enable_input_require_grads()
+    _without_dropout(model)
     model.to(device)
-    model.eval()  # no dropout: the policy that samples is the policy that learns
+    model.eval()
     return Agent(model, tokenizer, str(name))
+
+
+def _without_dropout(model: Any) -> None:
+    """Switch dropout off for good: the policy that samples is the policy that learns."""
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+        if isinstance(getattr(module, "attention_dropout", None), float):
+            module.attention_dropout = 0.0
 
 
 def _load(name: str | Path, dtype: str) -> tuple[Any, Any]:

@@ -19,10 +19,16 @@ _THINGS = ("apples", "books", "cards", "coins", "eggs", "pens", "shells", "stamp
 _STEPS = {
     "buys": ("{name} buys {k} more.", "+"),
     "finds": ("{name} finds {k} more.", "+"),
+    "gets": ("{name} gets {k} from {other}.", "+"),
+    "wins": ("{name} wins {k}.", "+"),
     "gives": ("{name} gives {k} to {other}.", "-"),
+    "lends": ("{name} lends {k} to {other}.", "-"),
     "loses": ("{name} loses {k}.", "-"),
+    "sells": ("{name} sells {k}.", "-"),
+    "grows": ("{name} now has {k} times as many.", "*"),
     "multiplies": ("{name} then gets {k} times as many.", "*"),
     "divides": ("{name} keeps one part of {k} equal parts.", "/"),
+    "shares": ("{name} keeps one of {k} equal boxes.", "/"),
 }
 _TRIES = 1000
 
@@ -53,8 +59,8 @@ def generate_problems(
     n: int,
     *,
     seed: int = 0,
-    difficulties: Sequence[int] = (1, 2, 3),
-    largest: int = 99,
+    difficulties: Sequence[int] = (1, 2),
+    largest: int = 30,
     test_share: float = 0.2,
 ) -> dict[str, list[Problem]]:
     """Return ``n`` problems, split by template: what is tested has a story never seen in training.
@@ -68,7 +74,7 @@ def generate_problems(
         Number of problems in all.
     seed : int
         The same seed gives the same problems.
-    difficulties : sequence of int, each in 1..6
+    difficulties : sequence of int, each in 1..5
         Numbers of steps; each is drawn equally often.
     largest : int, at least 10
         No number of a story or solution exceeds it.
@@ -107,8 +113,8 @@ def _check_generation(n: int, difficulties: Sequence[int], largest: int, test_sh
     """Raise if an argument of `generate_problems` breaks its rule."""
     if isinstance(n, bool) or not isinstance(n, int) or n < 1:
         raise ValueError(f"n must be a positive integer; got {n!r}")
-    if not difficulties or any(d not in range(1, 7) for d in difficulties):
-        raise ValueError(f"difficulties must be numbers of steps from 1 to 6; got {difficulties!r}")
+    if not difficulties or any(d not in range(1, 6) for d in difficulties):
+        raise ValueError(f"difficulties must be numbers of steps from 1 to 5; got {difficulties!r}")
     if largest < 10:
         raise ValueError(f"largest must be at least 10; got {largest!r}")
     if not 0.0 < test_share < 1.0:

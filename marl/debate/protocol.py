@@ -104,4 +104,8 @@ def _is_chat(tokenizer: Any, style: str) -> bool:
 def _chat(tokenizer: Any, content: str) -> str:
     """Return one user turn in the tokenizer's own chat format, ready for the answer."""
     message = [{"role": "user", "content": content}]
-    return str(tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True))
+    text = tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True)
+    # Some templates write the start-of-text that the tokenizer adds as well: once is enough.
+    start = getattr(tokenizer, "bos_token", None)
+    adds = bool(start) and tokenizer("")["input_ids"] == [tokenizer.bos_token_id]
+    return str(text).removeprefix(str(start)) if adds else str(text)

@@ -8,13 +8,18 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from marl.debate.episode import Debate, ModelSpeaker
-from marl.debate.evaluate import Array, Outcome, cross_play, mistakes, play, wrong_partner
+import numpy as np
+
+from marl.debate.episode import Debate, Speaker
+from marl.debate.evaluate import Array, Outcome, cross_play, play, wrong_partner
+from marl.debate.figures import before_and_after, curves, heat_maps, img_tag, png
 from marl.debate.gates import Gate
-from marl.debate.models import Agent, load_agent
+from marl.debate.models import load_agent
 from marl.debate.problems import Problem
 from marl.debate.protocol import Protocol
 from marl.debate.runs import Run
+from marl.debate.seats import Engine, Seats
+from marl.debate.solo import mistakes
 from marl.debate.tables import (
     Cell,
     Entrant,
@@ -23,9 +28,12 @@ from marl.debate.tables import (
     metric_rows,
     partner_scores,
     text_table,
+    training_row,
+    training_table,
 )
 from rqe._plain import csv_text, write_whole
 
+ALWAYS_WRONG = "always wrong"
 _KEPT = 20  # transcripts that are written out per run
 
 
@@ -37,6 +45,7 @@ def evaluate_runs(
     out: str | Path,
     seed: int = 0,
     device: str = "cpu",
+    engine: Engine = "transformers",
     gates: Sequence[Gate] = (),
     report: Callable[[str], None] | None = None,
 ) -> str:
@@ -51,10 +60,13 @@ def evaluate_runs(
     partners : sequence of str
         Untuned models; the first one also writes the mistakes that the wrong partner repeats.
     out : path
-        Folder of ``tables.csv``, ``metrics.csv``, ``transcripts.jsonl`` and ``report.html``.
+        Folder of ``tables.csv``, ``metrics.csv``, ``training.csv``, ``transcripts.jsonl``,
+        figures (PNG) and ``report.html``, which holds them too.
     seed : int
         Every pair meets the same draws.
     device : str
+    engine : {"transformers", "vllm"}
+        Which library generates answers; vLLM must be installed by hand.
     gates : sequence of Gate
         Verdicts that are printed above the tables.
     report : callable, optional
@@ -72,7 +84,8 @@ def evaluate_runs(
     """
     protocol = _common_protocol(runs)
     tell = report or (lambda line: None)
-    scores, kept = _cross(runs, problems, protocol, seed, device, tell)
+    seats = Seats(engine, device, models=2 * len(runs) + len(partners))
+    scores, kept = _cross(runs, problems, protocol, seed, seats, tell)
     cells = [
         cell
         for table in ("self-play", "cross-play")
@@ -81,11 +94,15 @@ def evaluate_runs(
         )
     ]
     rows: list[dict[str, Any]] = []
-    for name, outcomes in _beside(runs, partners, problems, protocol, seed, device, tell):
+    beside = _beside(runs, partners, problems, protocol, seed, seats, tell)
+    for name, outcomes in beside:
         cells += _partner_cells(outcomes, name, seed)
         rows += metric_rows(list(outcomes), outcomes, name)
-    _write(Path(out), cells, rows, kept, gates)
-    return "\n\n".join([*map(str, gates), text_table(cells)])
+    trained = [training_row(run.path.name, run.config.training.algo, run.metrics()) for run in runs]
+    figures = _figures(runs, scores, beside)
+    _write(Path(out), cells, rows, kept, gates, figures)
+    write_whole(Path(out) / "training.csv", csv_text(trained).encode())
+    return "\n\n".join([*map(str, gates), training_table(trained), text_table(cells)])
 
 
 def _common_protocol(runs: Sequence[Run]) -> Protocol:
@@ -111,7 +128,7 @@ def _cross(
     problems: Sequence[Problem],
     protocol: Protocol,
     seed: int,
-    device: str,
+    seats: Seats,
     tell: Callable[[str], None],
 ) -> tuple[dict[tuple[str, str, str], Array], list[dict[str, Any]]]:
     """Return joint scores by (table, method, pair of sizes), and transcripts of self-play."""
@@ -121,14 +138,14 @@ def _cross(
     for run in runs:
         groups.setdefault((run.config.training.algo, _pair(run)), []).append(run)
     for (method, pair), group in groups.items():
-        seats = [[run.agent(i, device=device) for run in group] for i in (0, 1)]
+        sides = [[seats.of(run, i) for run in group] for i in (0, 1)]
         tell(f"cross-play of {len(group)} runs of {method}, {pair}")
-        found = cross_play(seats[0], seats[1], problems, protocol, seed=seed)
+        found = cross_play(sides[0], sides[1], problems, protocol, seed=seed)
         for table, own_runs in (("self-play", True), ("cross-play", False)):
             scores[table, method, pair] = joint_scores(found, own_runs=own_runs)
-        for run, first, second in zip(group, *seats, strict=True):
+        for run, first, second in zip(group, *sides, strict=True):
             few = problems[:_KEPT]
-            debate = play(few, (ModelSpeaker(first), ModelSpeaker(second)), protocol, seed=seed)[1]
+            debate = play(few, (first, second), protocol, seed=seed)[1]
             kept += _named(debate, run)
     return scores, kept
 
@@ -144,32 +161,26 @@ def _beside(
     problems: Sequence[Problem],
     protocol: Protocol,
     seed: int,
-    device: str,
+    seats: Seats,
     tell: Callable[[str], None],
 ) -> list[tuple[str, dict[Entrant, Outcome]]]:
     """Return the outcome of every agent beside each untuned partner, and beside a wrong one."""
     if not partners:
         return []
-    agents = {_entrant(run, i): (run, i) for run in runs for i in (0, 1)}
-    strangers = {Path(name).name: load_agent(name, device=device) for name in partners}
-    first = next(iter(strangers.values()))
-    wrong = mistakes(first, problems, protocol, seed=seed)
+    agents = {_entrant(run, i): seats.of(run, i) for run in runs for i in (0, 1)}
+    wrong = mistakes(load_agent(partners[0], device=seats.device), problems, protocol, seed=seed)
     beaten = [problem for problem in problems if problem.question in wrong]
+    strangers: list[tuple[str, Speaker, Sequence[Problem]]] = [
+        (Path(name).name, seats.at(name), problems) for name in partners
+    ]
+    if beaten:
+        strangers.append((ALWAYS_WRONG, wrong_partner(wrong, beaten), beaten))
     found = []
-    for name, stranger in strangers.items():
+    for name, stranger, asked in strangers:
         tell(f"every agent beside {name}")
         found.append((name, {
-            entrant: _outcome(run.agent(i, device=device), stranger, problems, protocol, seed)
-            for entrant, (run, i) in agents.items()
-        }))  # fmt: skip
-    if beaten:
-        tell("every agent beside a wrong partner")
-        fixed = wrong_partner(wrong, beaten)
-        found.append(("always wrong", {
-            entrant: play(
-                beaten, (ModelSpeaker(run.agent(i, device=device)), fixed), protocol, seed=seed
-            )[0]
-            for entrant, (run, i) in agents.items()
+            entrant: play(asked, (agent, stranger), protocol, seed=seed)[0]
+            for entrant, agent in agents.items()
         }))  # fmt: skip
     return found
 
@@ -178,13 +189,6 @@ def _entrant(run: Run, seat: int) -> Entrant:
     """Return an agent of a run, for the tables."""
     size = Path(run.config.agents[seat]).name
     return Entrant(run.config.training.algo, f"{run.path.name}/{seat}", size)
-
-
-def _outcome(
-    agent: Agent, stranger: Agent, problems: Sequence[Problem], protocol: Protocol, seed: int
-) -> Outcome:
-    """Return the outcome of an agent in seat 0 beside an untuned partner."""
-    return play(problems, (ModelSpeaker(agent), ModelSpeaker(stranger)), protocol, seed=seed)[0]
 
 
 def _partner_cells(outcomes: Mapping[Entrant, Outcome], name: str, seed: int) -> list[Cell]:
@@ -196,12 +200,32 @@ def _partner_cells(outcomes: Mapping[Entrant, Outcome], name: str, seed: int) ->
     return list(cross_play_cells(scores, table="partner", metric="last", seed=seed))
 
 
+def _figures(
+    runs: Sequence[Run],
+    scores: Mapping[tuple[str, str, str], Array],
+    beside: Sequence[tuple[str, Mapping[Entrant, Outcome]]],
+) -> dict[str, bytes]:
+    """Return the figures as PNG, by name; the diagonal of a map is a run's own two agents."""
+    means: dict[str, dict[str, Array]] = {}
+    for (table, method, pair), score in scores.items():
+        if table == "self-play":
+            both = np.nan_to_num(score) + np.nan_to_num(scores["cross-play", method, pair])
+            means.setdefault(pair, {})[f"{method}, {pair}"] = both.mean(axis=-1)
+    found = {"training": png(curves(runs))}
+    if beside:
+        found["before-after"] = png(before_and_after(beside))
+    for k, maps in enumerate(means.values()):
+        found[f"cross-play-{k}"] = png(heat_maps(maps))
+    return found
+
+
 def _write(
     out: Path,
     cells: Sequence[Cell],
     rows: Sequence[dict[str, Any]],
     transcripts: Sequence[dict[str, Any]],
     gates: Sequence[Gate],
+    figures: Mapping[str, bytes],
 ) -> None:
     """Write the files of the report."""
     out.mkdir(parents=True, exist_ok=True)
@@ -209,11 +233,16 @@ def _write(
     write_whole(out / "metrics.csv", csv_text(rows).encode())
     lines = "".join(json.dumps(record) + "\n" for record in transcripts)
     write_whole(out / "transcripts.jsonl", lines.encode())
-    write_whole(out / "report.html", page(cells, transcripts, gates).encode())
+    write_whole(out / "report.html", page(cells, transcripts, gates, figures).encode())
+    for name, image in figures.items():
+        write_whole(out / f"{name}.png", image)
 
 
 def page(
-    cells: Sequence[Cell], transcripts: Sequence[dict[str, Any]], gates: Sequence[Gate]
+    cells: Sequence[Cell],
+    transcripts: Sequence[dict[str, Any]],
+    gates: Sequence[Gate],
+    figures: Mapping[str, bytes],
 ) -> str:
     """Return one HTML page that needs nothing else."""
     rows = [
@@ -225,7 +254,10 @@ def page(
     verdicts = "".join(f"<p class=gate>{html.escape(str(gate))}</p>" for gate in gates)
     verdicts = verdicts or "<p class=gate>The gates were not run: these figures prove nothing.</p>"
     talks = "".join(f"<pre>{html.escape(transcript(t))}</pre>" for t in transcripts[:_KEPT])
-    return _PAGE.format(gates=verdicts, table=_html_table(head, rows), talks=talks)
+    images = "".join(
+        f"<p>{img_tag(image, html.escape(name))}</p>" for name, image in figures.items()
+    )
+    return _PAGE.format(gates=verdicts, table=_html_table(head, rows), figures=images, talks=talks)
 
 
 def _html_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -245,6 +277,7 @@ body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: auto; pa
 table {{ border-collapse: collapse; }} th, td {{ padding: .3rem .8rem; text-align: left; }}
 thead {{ border-bottom: 2px solid #333; }} tr + tr {{ border-top: 1px solid #ddd; }}
 .gate {{ border-left: 4px solid #0072b2; padding-left: 1rem; }}
+img {{ max-width: 100%; }}
 pre {{ background: #f6f6f6; padding: 1rem; white-space: pre-wrap; }}
 </style>
 <h1>Debate: cross-play and strange partners</h1>
@@ -253,6 +286,8 @@ pre {{ background: #f6f6f6; padding: 1rem; white-space: pre-wrap; }}
 <p>Intervals are paired bootstraps over questions and, from three runs a method on, over runs; with
 fewer they say nothing about other runs.</p>
 {table}
+<h2>Training, debate, cross-play</h2>
+{figures}
 <h2>Transcripts</h2>
 {talks}
 </html>

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass, field
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field, replace
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from marl.debate.protocol import Protocol
 from marl.debate.settings import SFT, Training
 from rqe._plain import write_whole
 
+if TYPE_CHECKING:
+    from marl.debate.gates import Gate
+
 Tell = Callable[[str], None]
+
+
+# Each answer earns its own reward too: credited with the last one alone, a first answer, which
+# hardly moves the last, learns from noise.
+_COMMON = Training(credit="round", discount=0.5)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,11 +51,13 @@ class Plan:
     sizes: tuple[str, ...] = ("small",)
     seeds: int = 2
     problems: int = 20000
-    questions: int = 500
+    questions: int = 300
     sft: SFT = field(default_factory=SFT)
-    training: Training = field(default_factory=lambda: Training(debates=2560, warmup=5))
-    drill: Training = field(default_factory=lambda: Training(algo="ippo", debates=1280, warmup=5))
-    protocol: Protocol = field(default_factory=lambda: Protocol(order="random", max_new_tokens=40))
+    training: Training = field(default_factory=lambda: replace(_COMMON, debates=2560, warmup=5))
+    drill: Training = field(
+        default_factory=lambda: replace(_COMMON, algo="ippo", debates=3840, warmup=5, lr=2e-4)
+    )
+    protocol: Protocol = field(default_factory=lambda: Protocol(order="random", max_new_tokens=24))
 
     @property
     def teams(self) -> list[tuple[str, str]]:
@@ -60,62 +71,71 @@ FULL = Plan(
     sizes=("small", "medium"),
     seeds=3,
     questions=1000,
-    training=Training(debates=12800),
-    drill=Training(algo="ippo", debates=6400),
+    training=replace(_COMMON, debates=12800),
+    drill=replace(_COMMON, algo="ippo", debates=6400, lr=2e-4),
 )
 
 
 def reproduce(
-    out: str | Path, *, quick: bool = True, workers: int = 2, seed: int = 0, tell: Tell = print
+    out: str | Path, *, plan: Plan = QUICK, workers: int = 2, seed: int = 0, tell: Tell = print
 ) -> str:
-    """Run the whole experiment, or what is missing of it; return its tables.
+    """Run a whole experiment, or what is missing of it; return its gates and tables.
 
     Parameters
     ----------
     out : path
         Folder of data, models, runs and the report. What is complete there is not made again.
-    quick : bool
-        One size, two seeds a method (about 25 minutes on two cores); else two sizes, three seeds.
+    plan : Plan
+        ``QUICK`` (one size, two seeds a method) or ``FULL`` (two sizes, three seeds), or your own.
     workers : int
         Processes of one thread each, which use two cores better than one process of two threads.
     seed : int
     tell : callable
-        Called with lines of text.
+        Called with lines of text, each with the seconds since the start.
     """
-    return run_plan(QUICK if quick else FULL, out, workers=workers, seed=seed, tell=tell)
-
-
-def run_plan(plan: Plan, out: str | Path, *, workers: int, seed: int, tell: Tell) -> str:
-    """Run a plan; see `reproduce`."""
     from marl.debate.problems import generate_problems, read_problems, write_problems
     from marl.debate.report import evaluate_runs
     from marl.debate.runs import open_run
 
-    out = Path(out)
+    out, start = Path(out), time.perf_counter()
+
+    def say(line: str) -> None:
+        tell(f"[{time.perf_counter() - start:5.0f} s] {line}")
+
     _same_plan(plan, seed, out)
     data = out / "problems.jsonl"
     if not data.exists():
         write_problems(data, generate_problems(plan.problems, seed=seed))
     held_out = read_problems(data, split="test")[: plan.questions]
-    context = get_context("spawn")
-    with ProcessPoolExecutor(max_workers=workers, mp_context=context) as pool:
-        _each(pool, _make_model, [(plan, out, size, seed) for size in plan.sizes], tell)
+    with _pool(workers) as pool:
+        _each(pool, _make_model, [(plan, out, size, seed) for size in plan.sizes], say)
         gates_job = pool.submit(_run_gates, plan, out, seed)
-        jobs = [
-            (plan, out, algo, team, seed + k)
-            for team in plan.teams
-            for k in range(plan.seeds)
-            for algo in ("srpo", "ippo")
-        ]
-        paths = _each(pool, _make_run, jobs, tell)
+        paths = _each(pool, _make_run, _jobs(plan, out, seed), say)
         gates = gates_job.result()
-    for gate in gates:
-        tell(str(gate))
     models = [str(out / "models" / size) for size in plan.sizes]
     runs = [open_run(path) for path in paths]
-    return evaluate_runs(
-        runs, held_out, partners=models, out=out / "report", seed=seed, gates=gates, report=tell
+    text = evaluate_runs(
+        runs, held_out, partners=models, out=out / "report", seed=seed, gates=gates, report=say
     )
+    say(f"report: {out / 'report' / 'report.html'}")
+    return text
+
+
+def _pool(workers: int) -> Executor:
+    """Return processes of one thread each; for one worker, this process itself."""
+    if workers == 1:
+        return ThreadPoolExecutor(max_workers=1)
+    return ProcessPoolExecutor(max_workers=workers, mp_context=get_context("spawn"))
+
+
+def _jobs(plan: Plan, out: Path, seed: int) -> list[tuple[Any, ...]]:
+    """Return the arguments of `_make_run` for every run of a plan, the methods by turns."""
+    return [
+        (plan, out, algo, team, seed + k)
+        for team in plan.teams
+        for k in range(plan.seeds)
+        for algo in ("srpo", "ippo")
+    ]
 
 
 def _same_plan(plan: Plan, seed: int, out: Path) -> None:
@@ -129,7 +149,7 @@ def _same_plan(plan: Plan, seed: int, out: Path) -> None:
 
 
 def _each(
-    pool: ProcessPoolExecutor, function: Callable[..., Any], jobs: Sequence[Any], tell: Tell
+    pool: Executor, function: Callable[..., Any], jobs: Sequence[Any], tell: Tell
 ) -> list[Any]:
     """Return the results of some jobs in their order, telling each as it comes."""
     futures = [pool.submit(function, *job) for job in jobs]
@@ -167,15 +187,13 @@ def _make_run(
     plan: Plan, out: Path, algo: Literal["srpo", "ippo"], team: tuple[str, str], seed: int
 ) -> str:
     """Train one team, or go on with it; return the folder of its run."""
-    import dataclasses
-
     import torch
 
     from marl.debate.problems import read_problems
     from marl.debate.runs import RunConfig, train
 
     torch.set_num_threads(1)
-    training = dataclasses.replace(plan.training, algo=algo)
+    training = replace(plan.training, algo=algo)
     data = out / "problems.jsonl"
     agents = (str(out / "models" / team[0]), str(out / "models" / team[1]))
     config = RunConfig(agents, str(data), training, plan.protocol, seed)
@@ -184,29 +202,23 @@ def _make_run(
     return str(path)
 
 
-def _run_gates(plan: Plan, out: Path, seed: int) -> list[Any]:
-    """Judge the design: the order of answers, and whether resistance can be learned at all."""
+def _run_gates(plan: Plan, out: Path, seed: int) -> list[Gate]:
+    """Judge the design, if it has not been: both gates, on the first size."""
     import torch
 
-    from marl.debate.drill import drill
-    from marl.debate.episode import ModelSpeaker
-    from marl.debate.evaluate import mistakes, play, wrong_partner
-    from marl.debate.gates import ceiling, disagreements, tag_test
+    from marl.debate.drill import judge
+    from marl.debate.gates import read_gates, write_gates
     from marl.debate.models import load_agent
     from marl.debate.problems import read_problems
 
+    place = out / "gates.json"
+    if place.exists():
+        return read_gates(place)
     torch.set_num_threads(1)
     agent = load_agent(out / "models" / plan.sizes[0])
     data = out / "problems.jsonl"
-    to_learn, held_out = read_problems(data), read_problems(data, split="test")
-    wrong = mistakes(agent, held_out[: plan.questions], plan.protocol, seed=seed)
-    problems, answers = disagreements(held_out[: plan.questions], wrong)
-    gates = [tag_test(agent, problems, answers, plan.protocol, seed=seed)]
-    lessons = mistakes(agent, to_learn[: 4 * plan.questions], plan.protocol, seed=seed + 1)
-    beaten = [p for p in to_learn[: 4 * plan.questions] if p.question in lessons]
-    trained = drill(
-        agent, wrong_partner(lessons, beaten), beaten, plan.drill, plan.protocol, seed=seed
-    )
-    seats = [(ModelSpeaker(a), wrong_partner(wrong, problems)) for a in (trained, agent)]
-    found = [play(problems, pair, plan.protocol, seed=seed)[0].correct[-1, 0] for pair in seats]
-    return [*gates, ceiling(found[0], found[1])]
+    to_learn = read_problems(data)[: 4 * plan.questions]
+    held_out = read_problems(data, split="test")[: plan.questions]
+    gates = judge(agent, to_learn, held_out, plan.drill, plan.protocol, seed=seed)
+    write_gates(place, gates)
+    return gates

@@ -11,11 +11,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
+from marl.debate.crew import launched
 from marl.debate.models import Agent, load_agent
 from marl.debate.problems import Problem
 from marl.debate.protocol import Protocol
+from marl.debate.seeds import derive
 from marl.debate.settings import Training
 from marl.debate.trainer import Learner, Trainer
 from rqe._plain import write_whole
@@ -46,7 +50,8 @@ class RunConfig:
     seed : int
     lora : int
         Rank of the adapters; 0 trains whole models.
-    dtype : str
+    dtype : {"float32", "bfloat16"}
+        Of the models; adapters, the part that then learns, are float32 always.
     """
 
     agents: tuple[str, str]
@@ -56,6 +61,14 @@ class RunConfig:
     seed: int = 0
     lora: int = 0
     dtype: Literal["float32", "bfloat16"] = "float32"
+
+    def __post_init__(self) -> None:
+        """Refuse to train weights that are too coarse for the steps of training."""
+        if self.dtype == "bfloat16" and self.lora == 0:
+            raise ValueError(
+                "lora must be at least 1 with dtype bfloat16; got 0: steps of training are smaller "
+                "than the spacing of bfloat16 weights, adapters are kept in float32"
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for a JSON file."""
@@ -115,6 +128,11 @@ class Run:
         agent.name = self.config.agents[seat]
         return agent
 
+    def metrics(self) -> dict[str, NDArray[np.float64]]:
+        """Return the metrics of training, one array over updates per name."""
+        rows = _rows(self.path / _METRICS, self.update)
+        return {name: np.array([row[name] for row in rows]) for name in rows[0]}
+
 
 def open_run(path: str | Path) -> Run:
     """Return a run on disk.
@@ -147,6 +165,9 @@ def train(
 ) -> Run:
     """Train a team, or go on where an interrupted run stopped; return the finished run.
 
+    Started by ``accelerate launch`` or ``torchrun``, several processes share the debates of each
+    update and make the run that one process makes, up to rounding.
+
     Parameters
     ----------
     config : RunConfig
@@ -168,29 +189,35 @@ def train(
     RunError
         If the folder holds another run, or a damaged one.
     """
-    out = Path(out)
-    _claim(out, config)
-    names = config.agents
-    agents = [
+    out, crew = Path(out), launched(device)
+    if crew.leads:
+        _claim(out, config)
+    crew.wait()
+    first, second = (
         load_agent(
-            name, device=device, dtype=config.dtype, lora=config.lora, checkpointing=checkpointing
+            name, device=crew.device(device), dtype=config.dtype, lora=config.lora,
+            seed=derive(config.seed, i), checkpointing=checkpointing,
         )
-        for name in names
-    ]
+        for i, name in enumerate(config.agents)
+    )  # fmt: skip
     trainer = Trainer(
-        (agents[0], agents[1]), problems, config.training, config.protocol, config.seed
+        (first, second), problems, config.training, config.protocol, config.seed, crew=crew
     )
     newest = _newest(out)
     if newest is not None:
         _restore(trainer, newest)
     rows = _rows(out / _METRICS, trainer.update)
+    crew.wait()  # all have read the checkpoint before the next one replaces it
     while trainer.update < config.training.updates:
         metrics = trainer.step()
+        if not crew.leads:
+            continue
         rows.append({"update": float(trainer.update), **metrics})
         if report is not None:
             report(trainer, metrics)
         if trainer.update % every == 0 or trainer.update == config.training.updates:
             _save(trainer, rows, out)
+    crew.wait()
     return open_run(out)
 
 

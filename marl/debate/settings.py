@@ -10,41 +10,46 @@ from marl.debate import _fields
 
 @dataclass(frozen=True, kw_only=True)
 class SFT:
-    """Settings of supervised training.
+    """Settings of supervised training: first to solve alone, then also with two answers in view.
+
+    The answers in view are the model's own samples, right and wrong, and the target is always the
+    right solution. How much an answer is worth can depend on whose it is alone: with
+    ``own_wrong > partner_wrong`` the partner is to be trusted, wherever its answer stands.
 
     Attributes
     ----------
     steps : int
-        Most steps of the optimiser.
+        Most steps of the optimiser that teach the model to solve alone; 0 for a model that can.
     batch : int
         Examples a step.
     lr : float
-        Peak learning rate of AdamW; linear warm-up, then a cosine to a tenth.
-    debate_share : float in [0, 1]
-        Share of the examples whose prompt also shows two answers, as in a later round.
-    wrong_share : float in [0, 1]
-        How often each of these two answers is wrong.
+        Peak learning rate of AdamW, with linear warm-up and a cosine to a tenth; a third of it
+        once answers are in view.
     stop_at : float in (0, 1]
-        Accuracy in round 1, on ``check_on`` problems, at which training stops.
-    check_every : int
-        Steps between two measurements of that accuracy.
-    check_on : int
-        Number of problems it is measured on.
+        Accuracy in round 1, on ``check_on`` problems, at which the solo part ends.
+    check_every, check_on : int
+        Steps between two measurements of that accuracy; number of problems it is measured on.
+    debate_steps : int
+        Steps after that, half of whose examples show two answers; 0 for none.
+    own_wrong, partner_wrong : float in [0, 1]
+        How often the answer with each tag is wrong, where the model has been wrong at all.
     """
 
     steps: int = 4000
     batch: int = 64
     lr: float = 2e-3
-    debate_share: float = 0.5
-    wrong_share: float = 0.5
-    stop_at: float = 0.62
-    check_every: int = 100
-    check_on: int = 200
+    stop_at: float = 0.45
+    check_every: int = 50
+    check_on: int = 400
+    debate_steps: int = 100
+    own_wrong: float = 0.5
+    partner_wrong: float = 0.2
 
     def __post_init__(self) -> None:
         """Check each field."""
-        _fields.positive_whole(self, "steps", "batch", "check_every", "check_on")
-        _fields.share(self, "debate_share", "wrong_share", "stop_at")
+        _fields.positive_whole(self, "batch", "check_every", "check_on")
+        _fields.not_negative(self, "steps", "debate_steps")
+        _fields.share(self, "own_wrong", "partner_wrong", "stop_at")
         _fields.positive(self, "lr", "stop_at")
 
 

@@ -1,23 +1,31 @@
-"""Supervised training of a small model: solve a problem alone, and with two answers at hand."""
+"""Supervised training of a small model: solve a problem alone, then with two answers in view."""
 
 from __future__ import annotations
 
 import math
 import random
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from marl.debate.generate import batches, generate
-from marl.debate.grader import final_answer, is_correct
+from marl.debate.grader import is_correct
 from marl.debate.models import Agent
 from marl.debate.problems import Problem
 from marl.debate.protocol import Protocol, first_prompt, later_prompt
-from marl.debate.seeds import generator
+from marl.debate.seeds import derive, generator
 from marl.debate.settings import SFT
+from marl.debate.solo import solo_answers, solo_tries
 
+Example = tuple[str, str]
+Report = Callable[[int, float, float], None]
 _IGNORE = -100
+_WARMUP = 50
+_POOL = 1500  # problems whose own answers the second part shows
+_TRIES = 4  # answers sampled to each
+_SECOND = 0.35  # learning rate of the second part, over the first one's
+_CHUNK = 8  # batches that are drawn together and sorted by length, against padding
 
 
 def train_supervised(
@@ -27,7 +35,7 @@ def train_supervised(
     *,
     seed: int,
     held_out: Sequence[Problem] = (),
-    report: Callable[[int, float, float], None] | None = None,
+    report: Report | None = None,
 ) -> float:
     """Train a model on worked solutions, in place; return its last measured accuracy.
 
@@ -44,73 +52,142 @@ def train_supervised(
     report : callable, optional
         Called with (step, loss, accuracy) after each measurement.
     """
-    rng = random.Random(seed)
-    optimiser = torch.optim.AdamW(agent.model.parameters(), lr=settings.lr, weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda k: _rate(k, settings.steps))
     judged = list(held_out or problems)[: settings.check_on]
+    rng = random.Random(seed)
+
+    def alone() -> Example:
+        problem = rng.choice(problems)
+        return first_prompt(problem.question, tokenizer=None), problem.answer
+
+    course = _Course(agent, settings, judged, seed, report)
     accuracy = 0.0
-    for step, texts in enumerate(_examples(problems, settings, rng), start=1):
-        ids, mask, labels = encode(agent, texts)
-        positions = (mask.long().cumsum(dim=1) - 1).clamp(min=0)
-        out = agent.model(input_ids=ids, attention_mask=mask, position_ids=positions, labels=labels)
-        out.loss.backward()
-        torch.nn.utils.clip_grad_norm_(agent.model.parameters(), 1.0)
-        optimiser.step()
-        schedule.step()
-        optimiser.zero_grad(set_to_none=True)
-        if step % settings.check_every == 0 or step == settings.steps:
-            accuracy = solo_accuracy(agent, judged, seed=seed)
-            if report is not None:
-                report(step, float(out.loss.detach()), accuracy)
-            if accuracy >= settings.stop_at:
-                break
+    if settings.steps:
+        accuracy = course.run(alone, settings.steps, stop_at=settings.stop_at)
+    if settings.debate_steps:
+        tried = own_answers(agent, problems[:_POOL], seed=seed)
+
+        def beside() -> Example:
+            return alone() if rng.random() < 0.5 else debate_example(tried, settings, rng)
+
+        accuracy = course.run(beside, settings.debate_steps, stop_at=None)
     return accuracy
+
+
+@dataclass
+class _Course:
+    """A model in training, with what its accuracy is measured on."""
+
+    agent: Agent
+    settings: SFT
+    judged: Sequence[Problem]
+    seed: int
+    report: Report | None
+    done: int = 0
+
+    def run(self, draw: Callable[[], Example], steps: int, *, stop_at: float | None) -> float:
+        """Take steps on examples as drawn; return the last measured accuracy.
+
+        With ``stop_at`` None, all steps are taken, at a lower rate that falls to a tenth: who can
+        solve alone is to learn what answers in view are worth, and to stay as good as it is.
+        """
+        s = self.settings
+        lr = s.lr if stop_at is not None else _SECOND * s.lr
+        optimiser = torch.optim.AdamW(
+            self.agent.model.parameters(), lr=lr, betas=(0.9, 0.98), weight_decay=0.01
+        )
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda k: _rate(k, steps))
+        accuracy = 0.0
+        for step, texts in enumerate(_batches(draw, s.batch, steps), start=1):
+            loss = _step(self.agent, texts, optimiser)
+            schedule.step()
+            last = step == steps
+            if last or (stop_at is not None and step % s.check_every == 0):
+                tries = solo_tries(self.agent, self.judged, Protocol(), seed=self.seed, tries=1)
+                accuracy = float(tries.mean())
+                if self.report is not None:
+                    self.report(self.done + step, loss, accuracy)
+                if stop_at is not None and accuracy >= stop_at:
+                    break
+        self.done += step
+        return accuracy
+
+
+def _step(agent: Agent, texts: Sequence[Example], optimiser: torch.optim.Optimizer) -> float:
+    """Take one step on (prompt, answer) pairs; return the loss per token before it."""
+    ids, mask, labels = encode(agent, texts)
+    positions = (mask.long().cumsum(dim=1) - 1).clamp(min=0)
+    out = agent.model(input_ids=ids, attention_mask=mask, position_ids=positions, labels=labels)
+    optimiser.zero_grad(set_to_none=True)
+    out.loss.backward()
+    torch.nn.utils.clip_grad_norm_(agent.model.parameters(), 1.0)
+    optimiser.step()
+    return float(out.loss.detach())
 
 
 def _rate(step: int, steps: int) -> float:
     """Return the factor of the learning rate: warm-up, then a cosine to a tenth."""
-    warm = min(100, max(1, steps // 10))
+    warm = min(_WARMUP, max(1, steps // 10))
     if step < warm:
         return (step + 1) / warm
     progress = (step - warm) / max(1, steps - warm)
     return 0.1 + 0.45 * (1.0 + math.cos(math.pi * min(1.0, progress)))
 
 
-def _examples(
-    problems: Sequence[Problem], settings: SFT, rng: random.Random
-) -> Iterator[list[tuple[str, str]]]:
-    """Yield batches of (prompt, answer)."""
-    for _ in range(settings.steps):
-        yield [
-            _example(rng.choice(problems), settings, rng, problems) for _ in range(settings.batch)
-        ]
+def _batches(draw: Callable[[], Example], size: int, steps: int) -> Iterator[list[Example]]:
+    """Yield batches of examples; those of one batch have about the same length."""
+    for done in range(0, steps, _CHUNK):
+        count = min(_CHUNK, steps - done)
+        drawn = sorted((draw() for _ in range(size * count)), key=lambda e: len(e[0]) + len(e[1]))
+        order = list(range(count))
+        random.Random(derive(done, "order")).shuffle(order)
+        yield from (drawn[k * size : (k + 1) * size] for k in order)
 
 
-def _example(
-    problem: Problem, settings: SFT, rng: random.Random, problems: Sequence[Problem]
-) -> tuple[str, str]:
-    """Return one (prompt, right answer), with or without two answers to look at."""
-    if rng.random() >= settings.debate_share:
-        return first_prompt(problem.question, tokenizer=None), problem.answer
-    shown = [
-        wrong_answer(problem, rng) if rng.random() < settings.wrong_share else problem.answer
-        for _ in range(2)
+@dataclass(frozen=True)
+class Tried:
+    """A problem with the answers that a model gave to it alone.
+
+    Attributes
+    ----------
+    problem : Problem
+    right, wrong : tuple of str
+        ``right`` holds at least the worked solution.
+    """
+
+    problem: Problem
+    right: tuple[str, ...]
+    wrong: tuple[str, ...]
+
+
+def own_answers(
+    agent: Agent, problems: Sequence[Problem], *, seed: int, tries: int = _TRIES
+) -> list[Tried]:
+    """Return problems with a model's own sampled answers, sorted into right and wrong."""
+    said = [
+        solo_answers(agent, problems, Protocol(), generator(seed, "own", k)) for k in range(tries)
     ]
-    prompt = later_prompt(problem.question, *shown, own_first=rng.random() < 0.5, tokenizer=None)
-    return prompt, problem.answer
+    tried = []
+    for k, problem in enumerate(problems):
+        answers = [texts[k] for texts in said]
+        right = [text for text in answers if is_correct(text, problem.answer)]
+        wrong = [text for text in answers if not is_correct(text, problem.answer)]
+        tried.append(Tried(problem, tuple(right or [problem.answer]), tuple(wrong)))
+    return tried
 
 
-def wrong_answer(problem: Problem, rng: random.Random) -> str:
-    """Return the worked solution with one slip, carried through to a wrong final number."""
-    lines = problem.answer.splitlines()
-    truth = final_answer(problem.answer)
-    slip = rng.choice([-10, -3, -2, -1, 1, 2, 3, 10])
-    wrong = str(max(0, int(truth or 0) + slip))
-    if final_answer(f"#### {wrong}") == truth:
-        wrong = str(int(truth or 0) + 1)
-    if len(lines) > 1:
-        lines[-2] = lines[-2].rsplit(" ", 1)[0] + f" {wrong}"
-    return "\n".join([*lines[:-1], f"#### {wrong}"])
+def debate_example(tried: Sequence[Tried], settings: SFT, rng: random.Random) -> Example:
+    """Return a (prompt, right answer) whose prompt shows two of a model's own answers.
+
+    Each is wrong with the probability that its tag has; either may stand first.
+    """
+    one = rng.choice(tried)
+    shown = [
+        rng.choice(one.wrong if one.wrong and rng.random() < share else one.right)
+        for share in (settings.own_wrong, settings.partner_wrong)
+    ]
+    first = rng.random() < 0.5
+    prompt = later_prompt(one.problem.question, *shown, own_first=first, tokenizer=None)
+    return prompt, one.problem.answer
 
 
 def encode(agent: Agent, texts: Sequence[tuple[str, str]]) -> tuple[Tensor, Tensor, Tensor]:
@@ -132,33 +209,3 @@ def encode(agent: Agent, texts: Sequence[tuple[str, str]]) -> tuple[Tensor, Tens
         mask[k, :n] = 1
         labels[k, len(left) : n] = torch.tensor(right)
     return ids.to(device), mask.to(device), labels.to(device)
-
-
-def solo_accuracy(
-    agent: Agent,
-    problems: Sequence[Problem],
-    *,
-    seed: int,
-    protocol: Protocol | None = None,
-    batch: int = 256,
-) -> float:
-    """Return the share of problems that a model solves alone, one sampled answer each."""
-    protocol = protocol or Protocol()
-    rng = generator(seed, "solo")
-    right = 0
-    for index in batches(len(problems), batch):
-        chosen = [problems[k] for k in index.tolist()]
-        answers = generate(
-            agent.model,
-            agent.tokenizer,
-            [
-                first_prompt(p.question, tokenizer=agent.tokenizer, style=protocol.style)
-                for p in chosen
-            ],
-            max_new_tokens=protocol.max_new_tokens,
-            temperature=protocol.temperature,
-            rng=rng,
-        )
-        pairs = zip(answers.texts, chosen, strict=True)
-        right += sum(is_correct(text, p.answer) for text, p in pairs)
-    return right / len(problems)

@@ -133,6 +133,54 @@ def metric_rows(
             }  # fmt: skip
 
 
+def rolling(values: Array, width: int) -> Array:
+    """Return the mean of each value and the ``width - 1`` before it, fewer at the start.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from marl.debate.tables import rolling
+    >>> rolling(np.array([1.0, 3.0, 5.0]), 2).tolist()
+    [1.0, 2.0, 4.0]
+    """
+    sums = np.cumsum(np.insert(values, 0, 0.0))
+    ends = np.arange(1, len(values) + 1)
+    starts = np.maximum(0, ends - width)
+    means: Array = (sums[ends] - sums[starts]) / (ends - starts)
+    return means
+
+
+def training_row(run: str, method: str, metrics: Mapping[str, Array]) -> dict[str, Any]:
+    """Return how the agents' accuracy after debate went in training, the mean of both.
+
+    ``start`` and ``end`` are means of five updates, ``lowest`` is the least of any five in a row:
+    with SRPO, what the adversaries take away; with IPPO, what chance does. ``adversary_kl`` is the
+    divergence of the adversaries from the partners at the end, in nats per token.
+    """
+    both = (metrics["agent_0_last"] + metrics["agent_1_last"]) / 2.0
+    means = rolling(both, 5)
+    kl = [metrics[k] for k in ("adversary_0_kl", "adversary_1_kl") if k in metrics]
+    return {
+        "method": method, "run": run, "updates": len(both), "start": float(both[:5].mean()),
+        "lowest": float(means[min(4, len(means) - 1) :].min()), "end": float(means[-1]),
+        "adversary_kl": float(np.mean([k[-5:].mean() for k in kl])) if kl else float("nan"),
+    }  # fmt: skip
+
+
+def training_table(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Return `training_row`s as a table for people, Markdown."""
+    lines = [
+        "| run | updates | right at the start | lowest | fall | end | adversary's KL |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    for row in rows:
+        lines.append(
+            f"| {row['run']} | {row['updates']} | {row['start']:.3f} | {row['lowest']:.3f} | "
+            f"{row['start'] - row['lowest']:.3f} | {row['end']:.3f} | {row['adversary_kl']:.3f} |"
+        )
+    return "\n".join(lines)
+
+
 def text_table(cells: Iterable[Cell]) -> str:
     """Return the figures as a table for people, Markdown."""
     lines = [

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from marl.debate.crew import ALONE, Crew
 from marl.debate.episode import Debate, ModelSpeaker, hold
 from marl.debate.learn import (
     Lesson,
@@ -85,6 +86,8 @@ class Trainer:
     seed : int
     update : int
         Number of updates made.
+    crew : Crew
+        Processes that share the debates of each update.
     """
 
     agents: tuple[Agent, Agent]
@@ -93,6 +96,7 @@ class Trainer:
     protocol: Protocol = field(default_factory=Protocol)
     seed: int = 0
     update: int = 0
+    crew: Crew = ALONE
     learners: tuple[Learner, Learner] = field(init=False)
     adversaries: tuple[Learner, Learner] | None = field(init=False, default=None)
     anchors: tuple[Agent, Agent] | None = field(init=False, default=None)
@@ -104,6 +108,10 @@ class Trainer:
             raise ValueError("problems must hold at least one problem; got none")
         if self.protocol.temperature == 0.0:
             raise ValueError("temperature must be positive in training, which samples; got 0")
+        if t.questions % self.crew.size:
+            raise ValueError(
+                f"questions must be a multiple of the {self.crew.size} processes; got {t.questions}"
+            )
         if t.anchor > 0.0:
             self.anchors = (self.agents[0].clone().freeze(), self.agents[1].clone().freeze())
         if t.has_adversaries:
@@ -141,6 +149,7 @@ class Trainer:
             for i in SEATS:
                 metrics |= self._debate_adversary(i, self.adversaries[i])
         self.update += 1
+        metrics = self.crew.mean(metrics, _device(self.learners[0]))
         metrics["debates"] = float(self.update * self.training.per_update)
         return metrics
 
@@ -165,6 +174,7 @@ class Trainer:
         found = improve(
             adversary.agent, adversary.optimiser, lesson, self.training,
             temperature=self.protocol.temperature, pulls=pulls, head=adversary.head,
+            crew=self.crew,
         )  # fmt: skip
         return metrics | {f"adversary_{i}_loss": found["loss"], f"adversary_{i}_kl": kl}
 
@@ -172,10 +182,12 @@ class Trainer:
         """Return a batch of debates on problems drawn for this update."""
         t = self.training
         rng = generator(self.seed, self.update, phase, "problems")
-        drawn = torch.randint(len(self.problems), (t.questions,), generator=rng).tolist()
-        problems = [self.problems[k] for k in drawn for _ in range(t.group)]
+        drawn = torch.randint(len(self.problems), (t.questions,), generator=rng)
+        ours = drawn.chunk(self.crew.size)[self.crew.rank].tolist()
+        problems = [self.problems[k] for k in ours for _ in range(t.group)]
         speakers = (ModelSpeaker(seats[0], len(problems)), ModelSpeaker(seats[1], len(problems)))
-        return hold(problems, speakers, self.protocol, key=(self.seed, self.update, phase))
+        key, skip = (self.seed, self.update, phase), self.crew.rank * len(problems)
+        return hold(problems, speakers, self.protocol, key=key, skip=skip)
 
     def _improve_agent(self, i: int, debate: Debate) -> dict[str, float]:
         """Let agent i learn from what it said and earned; return metrics of both."""
@@ -188,7 +200,7 @@ class Trainer:
             pulls.append(Pull(self.anchors[i].model, t.anchor))
         found = improve(
             learner.agent, learner.optimiser, lesson, t, temperature=self.protocol.temperature,
-            eps=t.eps, pulls=pulls, head=learner.head,
+            eps=t.eps, pulls=pulls, head=learner.head, crew=self.crew,
         )  # fmt: skip
         both = debate.correct()[-1].all(dim=0)
         return {
@@ -235,7 +247,7 @@ class Trainer:
             kl += float((completions.log_probs - theirs).sum())
             tokens += int(mask.sum())
             if t.kl_in == "reward":
-                gain = gain + price_to_go(completions.log_probs, theirs, mask, t.tau)
+                gain = gain + price_to_go(completions.log_probs, theirs, mask, t.tau, self.crew)
             advantages.append(gain)
         return Lesson(lesson.rounds, advantages, lesson.returns), kl / max(1, tokens)
 

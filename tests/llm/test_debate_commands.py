@@ -14,7 +14,8 @@ def workshop(tmp_path_factory):
     folder = tmp_path_factory.mktemp("debate")
     data, model = folder / "problems.jsonl", folder / "tiny"
     assert main(["debate", "data", "--out", str(data), "--n", "300", "--steps", "1"]) == 0
-    options = ["--steps", "40", "--batch", "16", "--check-every", "40", "--check-on", "20"]
+    options = ["--steps", "60", "--batch", "16", "--check-every", "60", "--check-on", "20"]
+    options += ["--lr", "1e-2", "--debate-steps", "8"]
     words = ["debate", "sft", "--size", "tiny", "--data", str(data), "--out", str(model)]
     assert main([*words, *options]) == 0
     for algo in ("ippo", "srpo"):
@@ -46,6 +47,23 @@ def test_evaluate_writes_tables_transcripts_and_a_page(workshop, capsys):
     assert len(records[0]["rounds"]) == 3
     assert "These figures" not in printed
     assert "The gates were not run" in (out / "report.html").read_text()
+
+
+def test_the_verdict_of_the_gates_stands_above_the_tables(workshop, capsys):
+    data, gates = str(workshop / "problems.jsonl"), str(workshop / "gates.json")
+    words = ["debate", "gates", "--model", str(workshop / "tiny"), "--data", data, "--out", gates]
+    words += ["--held-out", "10", "--debates", "8", "--questions", "2", "--group", "2"]
+    assert main([*words, "--max-new-tokens", "16"]) == 0
+    verdict = capsys.readouterr().out
+    assert verdict.startswith("order swap: ")
+    out = workshop / "judged"
+    words = ["debate", "evaluate", str(workshop / "ippo-0"), "--data", data, "--questions", "4"]
+    assert main([*words, "--gates", gates, "--out", str(out)]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith(verdict.splitlines()[0])
+    assert "order swap" in (out / "report.html").read_text()
+    assert main([*words, "--gates", data, "--out", str(out)]) in (2, 3)
+    assert "not verdicts of marl debate gates" in capsys.readouterr().err
 
 
 def test_show_prints_a_transcript(workshop, capsys):

@@ -17,7 +17,7 @@ from marl.debate.models import load_agent
 from marl.debate.protocol import Protocol
 from marl.debate.runs import RunConfig, RunError, open_run, train
 from marl.debate.settings import SFT, Training
-from marl.debate.sft import train_supervised, wrong_answer
+from marl.debate.sft import train_supervised
 from marl.debate.trainer import Trainer
 
 SHORT = Protocol(rounds=3, max_new_tokens=6)
@@ -126,8 +126,9 @@ def test_a_high_price_keeps_the_adversary_at_its_partner(problems, make_agent, k
     found = {}
     for tau in (1e-2, float("inf")):
         training = Training(
-            tau=tau, debates=160, kl_in=kl_in, advantage=advantage, **{**SMALL, "lr": 1e-12}
-        )
+            tau=tau, debates=480, kl_in=kl_in, advantage=advantage,
+            questions=8, group=2, warmup=0, lr=1e-12, adversary_lr=5e-3,
+        )  # fmt: skip
         trainer = Trainer((make_agent(0), make_agent(1)), _easy(problems), training, SHORT)
         assert trainer.adversaries is not None
         stranger = make_agent(2).model.state_dict()
@@ -198,6 +199,48 @@ def test_adapters_learn_and_load(tmp_path, problems, folders):
     assert float(gap.abs().max()) > 0.0
 
 
+def test_bfloat16_trains_adapters_in_float32(tmp_path, problems, folders):
+    """A run in bfloat16 learns, is cut off, and goes on exactly."""
+    training = Training(algo="ippo", debates=16, eps=0.1, **SMALL)
+    with pytest.raises(ValueError, match="lora must be at least 1 with dtype bfloat16"):
+        RunConfig(folders, "problems.jsonl", training, SHORT, dtype="bfloat16")
+    config = RunConfig(folders, "problems.jsonl", training, SHORT, lora=2, dtype="bfloat16")
+    whole = train(config, problems["train"], tmp_path / "whole", every=1)
+
+    def stop(trainer, metrics):
+        kinds = {p.dtype for p in trainer.agents[0].trainable.values()}
+        assert kinds == {torch.float32}
+        assert trainer.agents[0].model.dtype == torch.bfloat16
+        if trainer.update == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(config, problems["train"], tmp_path / "cut", every=1, report=stop)
+    cut = train(config, problems["train"], tmp_path / "cut", every=1)
+    assert (whole.path / "metrics.csv").read_text() == (cut.path / "metrics.csv").read_text()
+
+
+def test_checkpointing_recomputes_and_changes_nothing(tmp_path, problems, folders):
+    training = Training(algo="ippo", debates=8, eps=0.1, **SMALL)
+    config = RunConfig(folders, "problems.jsonl", training, SHORT)
+    passes: dict[bool, list[int]] = {False: [], True: []}
+    weights = []
+    for checkpointing, found in passes.items():
+
+        def count(trainer, metrics, found=found):
+            layer = trainer.agents[0].model.model.layers[0].mlp
+            layer.register_forward_hook(lambda *_: found.append(1))
+
+        run = train(
+            config, problems["train"], tmp_path / str(checkpointing), every=1, report=count,
+            checkpointing=checkpointing,
+        )  # fmt: skip
+        weights.append(parameters(run.agent(0)))
+    rounds = SHORT.rounds
+    assert len(passes[True]) == len(passes[False]) + rounds  # each once more in the backward pass
+    torch.testing.assert_close(weights[0], weights[1], atol=1e-6, rtol=0)
+
+
 def test_damaged_and_foreign_runs_are_refused(tmp_path, problems, folders):
     with pytest.raises(RunError, match="no run of marl debate here"):
         open_run(tmp_path)
@@ -240,7 +283,7 @@ def test_a_tiny_model_learns_a_few_problems_by_heart(problems, tokenizer):
     from marl.debate.models import build_model
 
     agent = build_model("tiny", tokenizer, seed=0)
-    settings = SFT(steps=300, batch=16, lr=1e-2, debate_share=0.2, check_every=100, stop_at=1.0)
+    settings = SFT(steps=200, batch=16, lr=1e-2, check_every=100, stop_at=1.0, debate_steps=60)
     seen = []
     few = problems["train"][:2]
     accuracy = train_supervised(agent, few, settings, seed=0, report=lambda *row: seen.append(row))
@@ -248,13 +291,25 @@ def test_a_tiny_model_learns_a_few_problems_by_heart(problems, tokenizer):
     assert seen[-1][1] < 0.1
 
 
-def test_made_up_slips_are_wrong(problems):
+def test_answers_in_view_are_wrong_as_often_as_their_tags_say(problems):
+    """Either tag in either place; who is wrong depends on the tag, the target is always right."""
     import random
 
-    from marl.debate.grader import is_correct
+    from marl.debate.sft import Tried, debate_example
 
-    for k, problem in enumerate(problems["train"]):
-        assert not is_correct(wrong_answer(problem, random.Random(k)), problem.answer)
+    tried = [Tried(p, (p.answer,), ("#### 1000",)) for p in problems["train"][:20]]
+    solutions = {t.problem.answer for t in tried}
+    rng, seen = random.Random(0), []
+    for _ in range(400):
+        prompt, target = debate_example(tried, SFT(own_wrong=0.75, partner_wrong=0.25), rng)
+        assert target in solutions
+        wrong = ["#### 1000" in prompt.split(f"{tag}: ")[1].split(": ")[0] for tag in TAGS]
+        seen.append((prompt.index("Yours") < prompt.index("Partner"), *wrong))
+    for share, wished in zip(zip(*seen, strict=True), (0.5, 0.75, 0.25), strict=True):
+        assert sum(share) / 400 == pytest.approx(wished, abs=0.08)
+
+
+TAGS = ("Yours", "Partner")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,68 @@
+"""From nothing to both tables, on a model of some ten thousand parameters."""
+
+import csv
+import dataclasses
+
+import numpy as np
+import pytest
+
+from marl.debate.protocol import Protocol
+from marl.debate.reproduce import FULL, QUICK, Plan, reproduce
+from marl.debate.settings import SFT, Training
+from marl.debate.tables import training_row, training_table
+
+TINY = Plan(
+    sizes=("tiny",),
+    seeds=1,
+    problems=120,
+    questions=8,
+    sft=SFT(steps=60, batch=16, lr=1e-2, check_every=60, check_on=20, debate_steps=8),
+    training=Training(debates=8, questions=2, group=2),
+    drill=Training(algo="ippo", debates=8, questions=2, group=2),
+    protocol=Protocol(order="random", max_new_tokens=16),
+)
+
+
+def test_from_nothing_to_both_tables_and_on_from_there(tmp_path):
+    said: list[str] = []
+    text = reproduce(tmp_path, plan=TINY, workers=1, tell=said.append)
+    assert text.startswith("order swap: ")
+    assert "ceiling: " in text
+    with (tmp_path / "report" / "tables.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert {"self-play", "partner"} <= {row["table"] for row in rows}
+    page = (tmp_path / "report" / "report.html").read_text()
+    assert page.count("<img") >= 2
+    assert 'src="http' not in page
+    assert "order swap" in page
+    for name in ("training", "before-after", "cross-play-0"):
+        assert (tmp_path / "report" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+    kept = {p: p.stat().st_mtime_ns for p in tmp_path.glob("models/**/*.safetensors")}
+    assert reproduce(tmp_path, plan=TINY, workers=1, tell=said.append) == text
+    assert kept == {p: p.stat().st_mtime_ns for p in kept}
+    other = dataclasses.replace(TINY, seeds=2)
+    with pytest.raises(ValueError, match="holds another experiment"):
+        reproduce(tmp_path, plan=other, workers=1)
+
+
+def test_plans_compare_like_with_like():
+    """One training for both methods, at least two runs each; the full plan meets the issue."""
+    for plan in (QUICK, FULL):
+        assert plan.seeds >= 2
+        assert plan.protocol.order == "random"
+    assert FULL.seeds >= 3
+    assert FULL.teams == [("small", "small"), ("medium", "medium"), ("small", "medium")]
+
+
+def test_the_training_table_tells_the_fall_from_the_start():
+    """Both agents' mean: .5 at the start, .2 at its lowest over five updates, .4 at the end."""
+    course = np.array([0.5] * 5 + [0.2] * 5 + [0.4] * 5)
+    metrics = {
+        "agent_0_last": course + 0.1, "agent_1_last": course - 0.1,
+        "adversary_0_kl": np.full(15, 0.02), "adversary_1_kl": np.full(15, 0.04),
+    }  # fmt: skip
+    row = training_row("a", "srpo", metrics)
+    assert {k: round(row[k], 9) for k in ("start", "lowest", "end", "adversary_kl")} == {
+        "start": 0.5, "lowest": 0.2, "end": 0.4, "adversary_kl": 0.03,
+    }  # fmt: skip
+    assert "| a | 15 | 0.500 | 0.200 | 0.300 | 0.400 | 0.030 |" in training_table([row])
