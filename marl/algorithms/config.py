@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class Method(Protocol):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Algorithm:
+class Algorithm(ABC):
     """What every algorithm has: tables, steps, networks; and how it counts them.
 
     Parameters
@@ -75,9 +76,9 @@ class Algorithm:
             positive_integer("hidden", size)
         one_of("activation", self.activation, ACTIVATIONS)
 
+    @abstractmethod
     def method(self, env: Env) -> Method:
         """What this algorithm does in an environment."""
-        raise NotImplementedError(f"{type(self).__name__} does not say how it learns")
 
     def planned(self, steps: int, n_agents: int = 2) -> Self:
         """The algorithm for a run of so many environment steps; most are the same for any."""
