@@ -131,21 +131,22 @@ def learn(
     from marl.algorithms import ppo
     from marl.envs.matrix import Matrix
     from marl.networks import Actor
-    from marl.train import Trainer, team
+    from marl.train import Trainer
 
     payoffs = jnp.asarray(np.stack([game.payoffs for game in games]), jnp.float32)
     model = Matrix(game=games[0])
-    actor = Actor(model.n_actions, hidden=algo.hidden, activation=algo.activation)
     views = ppo.Views(jnp.ones((model.n_agents, 1, 1)), model.legal(jnp.int32(0))[:, None])
     piece = max(1, updates // (2 * _SNAPSHOTS))
+
+    network = Actor(model.n_actions, algo.hidden, algo.activation)
 
     def run(payoff: Any, key: Any) -> Any:
         trainer = Trainer(_Payoffs(model, payoff), algo)
 
         def snapshot(state: Any, _: Any) -> tuple[Any, Any]:
             state, _metrics = trainer.advance(state, piece)
-            actors = team(state.params, model.n_agents)
-            return state, jnp.exp(ppo.log_policy(actor, actors, views)[:, 0])
+            log_policies = ppo.log_policy(network, trainer.team(state), views)
+            return state, jnp.exp(log_policies[:, 0])
 
         steps = jnp.arange(2 * _SNAPSHOTS)
         _, strategies = jax.lax.scan(snapshot, trainer.init(key), steps)

@@ -28,7 +28,8 @@ def test_every_environment_keeps_the_protocol(env):
 
 
 def test_every_registered_environment_is_checked_above():
-    assert {env.name for env in EVERY} == set(ENVIRONMENTS)
+    elsewhere = {"hanabi", "overcooked", "tag"}  # test_marl_jaxmarl.py, where that is installed
+    assert {env.name for env in EVERY} == set(ENVIRONMENTS) - elsewhere
 
 
 class Broken(Kitchen):
