@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 Tell = Callable[[str], None]
 
 
-# Each answer earns its own reward too: credited with the last one alone, a first answer, which
-# hardly moves the last, learns from noise.
+# Each answer earns its own reward too: a first answer hardly moves the last one, and credited with
+# that alone it would learn mostly from chance.
 _COMMON = Training(credit="round", discount=0.5)
 
 

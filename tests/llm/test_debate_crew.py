@@ -25,7 +25,7 @@ def test_two_processes_make_the_run_of_one(tmp_path, problems, folders):
     words = [str(data), *folders]
     crew_worker.main(*words, str(tmp_path / "alone"))
     launch = [*LAUNCH, crew_worker.__file__, *words, str(tmp_path / "together")]
-    done = subprocess.run(launch, capture_output=True, text=True, timeout=240, check=False)
+    done = subprocess.run(launch, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     (alone, weights), (together, shared) = (_found(tmp_path / n) for n in ("alone", "together"))
     assert len(alone) == len(together) > 1
