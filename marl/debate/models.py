@@ -140,7 +140,9 @@ def load_agent(
             torch.manual_seed(seed)
             model = get_peft_model(model, adapter)
     if checkpointing:
-        model.gradient_checkpointing_enable()
+        # transformers 5 renamed it
+        enable = getattr(model, "activation_checkpointing_enable", None)
+        (enable or model.gradient_checkpointing_enable)()
         model.enable_input_require_grads()
     _without_dropout(model)
     model.to(device)

@@ -126,7 +126,7 @@ def test_a_high_price_keeps_the_adversary_at_its_partner(problems, make_agent, k
     found = {}
     for tau in (1e-2, float("inf")):
         training = Training(
-            tau=tau, debates=480, kl_in=kl_in, advantage=advantage,
+            tau=tau, debates=320, kl_in=kl_in, advantage=advantage,
             questions=8, group=2, warmup=0, lr=1e-12, adversary_lr=5e-3,
         )  # fmt: skip
         trainer = Trainer((make_agent(0), make_agent(1)), _easy(problems), training, SHORT)
@@ -229,7 +229,7 @@ def test_checkpointing_recomputes_and_changes_nothing(tmp_path, problems, folder
 
         def count(trainer, metrics, found=found):
             layer = trainer.agents[0].model.model.layers[0].mlp
-            layer.register_forward_hook(lambda *_: found.append(1))
+            layer.register_forward_pre_hook(lambda *_: found.append(1))
 
         run = train(
             config, problems["train"], tmp_path / str(checkpointing), every=1, report=count,
