@@ -39,7 +39,7 @@ def environment(case: str) -> tuple[str, dict[str, Any]]:
 
 
 def ours(case: str, envs: int, steps: int, updates: int) -> Any:
-    """Compiled function that makes `updates` updates of `marl.IPPO`, and its argument."""
+    """Program that makes `updates` updates of `marl.IPPO`, and its argument."""
     import jax
 
     import marl
@@ -51,7 +51,7 @@ def ours(case: str, envs: int, steps: int, updates: int) -> Any:
     algo = marl.IPPO(n_envs=envs, n_steps=steps, share_policies=True, **NUMBERS, **layers)
     trainer = marl.Trainer(marl.make_env(name, **options), algo)
     state = jax.jit(trainer.init)(jax.random.key(0))
-    return jax.jit(lambda s: trainer.advance(s, updates)).lower(state).compile(), state
+    return jax.jit(lambda s: trainer.advance(s, updates)), state
 
 
 def theirs(case: str, envs: int, steps: int, updates: int, scripts: Path) -> Any:
@@ -78,7 +78,7 @@ def theirs(case: str, envs: int, steps: int, updates: int, scripts: Path) -> Any
         "REW_SHAPING_HORIZON": 2.5e6,
     }  # fmt: skip
     key = jax.random.PRNGKey(0)
-    return jax.jit(script.make_train(config)).lower(key).compile(), key
+    return jax.jit(script.make_train(config)), key
 
 
 def _env(name: str, options: dict[str, Any]) -> Any:
@@ -109,12 +109,12 @@ def measure(case: str, loop: str, numbers: tuple[int, int, int], scripts: Path) 
 
     envs, steps, updates = numbers
     if loop == "marl":
-        compiled, argument = ours(case, envs, steps, updates)
+        program, argument = ours(case, envs, steps, updates)
     else:
-        compiled, argument = theirs(case, envs, steps, updates, scripts)
-    jax.block_until_ready(compiled(argument))  # type: ignore[no-untyped-call]
+        program, argument = theirs(case, envs, steps, updates, scripts)
+    jax.block_until_ready(program(argument))  # type: ignore[no-untyped-call]
     cpu, wall = time.process_time(), time.perf_counter()
-    jax.block_until_ready(compiled(argument))  # type: ignore[no-untyped-call]
+    jax.block_until_ready(program(argument))  # type: ignore[no-untyped-call]
     count = envs * steps * updates
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
     return {"cpu": count / cpu, "wall": count / wall}

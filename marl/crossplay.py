@@ -207,8 +207,8 @@ def cross_play(
     copies : int
         Copies of the environment for each entry, that is episodes if `steps` is the horizon.
     steps : int, optional
-        Steps in each copy, by default one whole episode; an episode that ends is followed by
-        another one.
+        Steps in each copy, an episode that ends being followed by another one; by default one
+        whole episode, however long it lasts.
     seed : int
         Of all randomness.
     partners : sequence of Partner, optional
@@ -228,10 +228,10 @@ def cross_play(
     from marl import envs
     from marl.partners import held_out
 
-    steps = env.horizon if steps is None else steps
+    once, steps = steps is None, env.horizon if steps is None else steps
     _check(env, groups, copies, steps)
     chosen = held_out(env) if partners is None else tuple(partners)
-    table = _Table(env, copies, steps, seed)
+    table = _Table(env, copies, steps, seed, once)
     rows = [(group, r) for group in groups for r in range(len(group))]
     played = [table.row(groups, group, r, k) for k, (group, r) in enumerate(_bar(rows, progress))]
     matrix = {name: np.stack([row[name] for row in played]) for name in played[0]}
@@ -279,6 +279,7 @@ class _Table:
     copies: int
     steps: int
     seed: int
+    once: bool
 
     def row(self, groups: Sequence[Group], group: Group, r: int, k: int) -> dict[str, Array]:
         """Row `k` of every matrix: seat 0 of team `r` of `group` with all teams' other seats."""
@@ -333,7 +334,7 @@ class _Table:
         for number in path:
             key = jax.random.fold_in(key, number)
         env: Any = self.env  # hashable, which the protocol cannot say
-        entries = _compiled(env, policies, axes, self.copies, self.steps)
+        entries = _compiled(env, policies, axes, self.copies, self.steps, self.once)
         totals = jax.device_get(entries(params, jax.random.split(key, n)))
         return {name: np.asarray(array, dtype=np.float64) for name, array in totals.items()}
 
@@ -364,7 +365,12 @@ def _scripts(partners: tuple[Partner, ...], seat: int) -> Callable[..., Any]:
 
 @lru_cache(maxsize=64)
 def _compiled(
-    env: Any, policies: tuple[Any, ...], axes: tuple[int | None, ...], copies: int, steps: int
+    env: Any,
+    policies: tuple[Any, ...],
+    axes: tuple[int | None, ...],
+    copies: int,
+    steps: int,
+    once: bool,
 ) -> Any:
     """Jitted function (params, keys [n]) -> means over the copies, [n, ...] each."""
     import jax
@@ -372,7 +378,7 @@ def _compiled(
     from marl.play import play
 
     def entry(params: tuple[Any, ...], key: Any) -> dict[str, Any]:
-        one = partial(play, env, policies, params, n=steps)
+        one = partial(play, env, policies, params, n=steps, once=once)
         totals = jax.vmap(lambda k: one(key=k))(jax.random.split(key, copies))
         team = totals.team
         means = {"returns": team.mean(), "spread": team.std(), "private": totals.private.mean(0)}

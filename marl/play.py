@@ -61,29 +61,42 @@ def learned(env: Env, algo: Any, *, greedy: bool = False) -> Policy:
     return policy
 
 
-def play(env: Env, policies: Sequence[Policy], params: Sequence[Any], key: Array, n: int) -> Totals:
+def play(
+    env: Env,
+    policies: Sequence[Policy],
+    params: Sequence[Any],
+    key: Array,
+    n: int,
+    *,
+    once: bool = False,
+) -> Totals:
     """Play `n` steps of one copy, episode after episode; to be vmapped over keys and params.
 
-    `policies` and `params` have one entry per seat.
+    `policies` and `params` have one entry per seat. With `once`, the first episode alone counts.
     """
 
     def turn(carry: Any, key: Array) -> tuple[Any, None]:
-        state, obs, totals = carry
+        state, obs, totals, counts = carry
         own, world, again = jax.random.split(key, 3)
         keys, legal = jax.random.split(own, env.n_agents), env.legal(state)
         actions = [policies[i](params[i], keys[i], obs[i], legal[i]) for i in range(env.n_agents)]
         step = env.step(world, state, jnp.stack(actions).astype(jnp.int32))
-        totals = jax.tree.map(jnp.add, totals, Totals(step.shared, step.private, step.info))
+        brought = Totals(step.shared, step.private, step.info)
+        if once:
+            brought = jax.tree.map(lambda x: jnp.where(counts, x, 0.0), brought)
+        totals = jax.tree.map(jnp.add, totals, brought)
         fresh = env.reset(again)
         pick = lambda new, old: jnp.where(step.done, new, old)  # noqa: E731
         state, obs = jax.tree.map(pick, fresh, (step.state, step.obs))
-        return (state, obs, totals), None
+        return (state, obs, totals, counts & ~step.done), None
 
     start, steps = jax.random.split(key)
     state, obs = env.reset(start)
     zeros = jnp.zeros(env.n_agents, jnp.float32)
     nothing = Totals(jnp.float32(0.0), zeros, {name: zeros for name in env.events})
-    carry, _ = jax.lax.scan(turn, (state, obs, nothing), jax.random.split(steps, n))
+    carry, _ = jax.lax.scan(
+        turn, (state, obs, nothing, jnp.array(True)), jax.random.split(steps, n)
+    )
     totals: Totals = carry[2]
     return totals
 

@@ -73,6 +73,6 @@ def _look(env: Env, algo: Algorithm, state: Any, update: Any) -> dict[str, Any]:
     params = [jax.tree.map(lambda x, i=i: x[i], actors) for i in range(env.n_agents)]
     policies = (learned(env, algo),) * env.n_agents
     keys = jax.random.split(jax.random.fold_in(state.key, update), _LOOK)
-    totals = jax.vmap(lambda key: play(env, policies, params, key, env.horizon))(keys)
+    totals = jax.vmap(lambda key: play(env, policies, params, key, env.horizon, once=True))(keys)
     found = {"return": totals.team[:, None], "private": totals.private, **totals.events}
     return {f"play.{name}": x.mean(0, keepdims=True) for name, x in found.items()}

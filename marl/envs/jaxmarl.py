@@ -28,7 +28,8 @@ def load(place: str) -> Any:
     """
     module, _, name = place.partition(":")
     try:
-        with contextlib.redirect_stdout(sys.stderr):  # it reports on itself
+        # Its modules have tables too, which must be numbers also if a program is being traced.
+        with jax.ensure_compile_time_eval(), contextlib.redirect_stdout(sys.stderr):
             return getattr(import_module(f"jaxmarl.environments.{module}"), name)
     except ModuleNotFoundError as error:
         raise ImportError(
@@ -39,7 +40,6 @@ def load(place: str) -> Any:
 def build(place: str, **options: Any) -> Any:
     """JaxMARL's environment "module:Class" with these options."""
     kind = load(place)
-    # Its tables must be numbers, also where a program that uses them is being traced.
     with jax.ensure_compile_time_eval(), warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # Overcooked recommends its successor
         return kind(**options)

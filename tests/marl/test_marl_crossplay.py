@@ -1,5 +1,6 @@
 """Cross-play and its statistics: known answers, plain loops, synthetic matrices."""
 
+import dataclasses
 import warnings
 
 import numpy as np
@@ -13,6 +14,7 @@ jax = pytest.importorskip("jax")
 import marl  # noqa: E402
 from marl.checkpoint import CheckpointError  # noqa: E402
 from marl.crossplay import CrossPlay, Group, cross_play  # noqa: E402
+from marl.envs.kitchen import Kitchen  # noqa: E402
 from marl.measures import compare, free_riding, rows, summarize  # noqa: E402
 from marl.statistics import bootstrap, pair_mean, share, team_mean  # noqa: E402
 
@@ -242,3 +244,22 @@ def test_sampled_play_of_learned_teams_agrees_with_exact_values(tiny_run):
     assert (np.abs(cross.returns - exact.cross.returns) < 4 * errors).all()
     assert (exact.nash_conv > 0).all()
     assert exact.team_optimum == pytest.approx(304.2, abs=0.05)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Short(Kitchen):
+    """A kitchen whose episodes end long before the horizon."""
+
+    def step(self, key, state, actions):
+        step = super().step(key, state, actions)
+        return step._replace(shared=jax.numpy.float32(1.0), done=step.state.t >= 3)
+
+
+def test_by_default_one_whole_episode_counts_however_short():
+    def stay(params, key, obs, legal):
+        return jax.numpy.int32(4)
+
+    group = Group("lazy", {"none": np.zeros((1, 2))}, stay, (0,))
+    for steps, want in ((None, 6.0), (9, 18.0)):
+        cross = cross_play(Short(horizon=9), [group], copies=2, steps=steps, partners=())
+        assert cross.returns.tolist() == [[want]]
