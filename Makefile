@@ -13,8 +13,12 @@ PIP_INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(VENV)/stamp-demo ## solve games from files and from the catalog; a table and a figure
+demo: $(VENV)/stamp-demo ## solve games from files and the catalog; train teams that free-ride and teams that share
 	$(PY) examples/solve_files.py
+	$(PY) -m marl train --env kitchen --algo ippo --seeds 3 --steps 2e6 --out build/demo/ippo
+	$(PY) -m marl train --env kitchen --algo srpo --seeds 3 --steps 2e6 --out build/demo/srpo
+	$(PY) -m marl crossplay build/demo/ippo build/demo/srpo --episodes 16 --out build/demo/kitchen
+	$(PY) -m marl report build/demo/kitchen
 
 test: $(VENV)/stamp-dev ## the default test suite (PYTEST_ARGS="-k nfg" narrows it)
 	$(PY) -m pytest --numprocesses=auto --maxprocesses=4 $(PYTEST_ARGS)
@@ -72,7 +76,7 @@ $(PY):
 
 $(VENV)/stamp-demo: pyproject.toml | $(PY)
 	@echo "installing rqe and what the demo needs into $(VENV) (once)"
-	@$(PIP_INSTALL) --editable '.[plot]'
+	@$(PIP_INSTALL) --editable '.[plot,marl]'
 	@touch $@
 
 $(VENV)/stamp-dev: pyproject.toml | $(PY)
