@@ -10,3 +10,7 @@ every kernel:
   per player to [0, 1].
 - ``log_x`` are log-probabilities, so that nothing is lost below the smallest double.
 """
+
+from rqe._kernels import notice
+
+notice.install()
