@@ -298,8 +298,11 @@ def test_the_estimator_has_scikit_learns_manners():
         made.set_params(modell="rqe")
 
 
-def test_a_maximum_where_the_principal_branch_folds_has_no_standard_errors():
+@pytest.mark.parametrize("rounding", [0.0, 1e-15, -1e-15])
+def test_a_maximum_where_the_principal_branch_folds_has_no_standard_errors(rounding):
+    """Whatever side of the cliff rounding leads the search to."""
     games, counts = simulated(4, games=3, n=50)
+    games = [rqe.NormalFormGame(game.payoffs * (1.0 + rounding)) for game in games]
     found = rqe.fit(
         games, counts, model="qre", shared=False, penalty="reverse_kl", regularizer="log_barrier"
     )

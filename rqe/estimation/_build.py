@@ -70,12 +70,15 @@ def estimate(
         model, data, best.value, tuple(tuple(rows) for rows in logs), tuple(told), best, bend,
         anchors,
     )  # fmt: skip
-    if _inference.settled(problem, best, bend):
+    settled = _inference.settled(problem, best, bend)
+    if settled and not _inference.saddle(bend):
         return found
     if _inference.jumps(problem, best):
         bend = bend._replace(information=None)
         told = _inference.warnings(problem, best, bend)
         return Fit(model, data, best.value, found.log_strategies, tuple(told), best, bend, anchors)
+    if settled:
+        return found
     raise EstimationError(
         f"the search ended at {found!r}, where the likelihood can still rise by "
         f"{bend.decrement:.1e}; fix a parameter, or share it between roles",

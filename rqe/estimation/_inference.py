@@ -51,6 +51,16 @@ def settled(problem: Likelihood, best: Maximum, found: Curvature) -> bool:
     return found.information is not None and found.decrement <= _DECREMENT
 
 
+def saddle(found: Curvature) -> bool:
+    """Return whether the likelihood curves upwards somewhere, beyond what rounding explains."""
+    if found.information is None or not found.information.size:
+        return False
+    diagonal = np.abs(np.diag(found.information))
+    scale = np.sqrt(np.where(diagonal > 0.0, diagonal, 1.0))
+    least: float = np.linalg.eigvalsh(found.information / np.outer(scale, scale))[0]
+    return bool(least < -1e-3)
+
+
 def jumps(problem: Likelihood, best: Maximum) -> bool:
     """Return whether the likelihood falls off a cliff next to the maximum: the branch folds.
 
