@@ -306,30 +306,19 @@ def _train(
 
 def _timed_run(task: tuple[str, RunConfig, bool, float | None]) -> None:
     """One run, and in ``wall.json`` the seconds that its sessions took."""
-    from marl.run import train_run
+    from marl.run import train_task
     from rqe import _plain
 
-    path, config, progress, patience = task
-    env, algo = config.objects()
-    complete = (Path(path) / "policies.safetensors").exists()
+    folder = Path(task[0])
+    complete = (folder / "policies.safetensors").exists()
     begun = time.perf_counter()
     try:
-        train_run(
-            env,
-            algo,
-            path,
-            steps=config.steps,
-            seeds=config.seeds,
-            seed=config.seed,
-            log_every=config.log_every,
-            progress=progress,
-            patience=patience,
-        )
+        train_task(task)
     finally:
-        if not complete and Path(path).is_dir():
-            seconds = wall_seconds(path) + time.perf_counter() - begun
+        if not complete and folder.is_dir():
+            seconds = wall_seconds(folder) + time.perf_counter() - begun
             text = json.dumps({"seconds": round(seconds, 3)}) + "\n"
-            _plain.write_whole(Path(path) / "wall.json", text.encode())
+            _plain.write_whole(folder / "wall.json", text.encode())
 
 
 def wall_seconds(path: str | Path) -> float:

@@ -181,8 +181,8 @@ def train_runs(
     """
     from rqe.parallel import map_tasks
 
-    tasks = [(path, config, progress) for path, config in configs.items()]
-    for index, _ in map_tasks(_train_task, tasks, executor=executor):
+    tasks = [(path, config, progress, None) for path, config in configs.items()]
+    for index, _ in map_tasks(train_task, tasks, executor=executor):
         yield Path(tasks[index][0])
 
 
@@ -208,9 +208,9 @@ def load_run(path: str | Path) -> Run:
     return Run(folder, config, actors, read_metrics(folder / "metrics.csv"))
 
 
-def _train_task(task: tuple[str, RunConfig, bool]) -> None:
-    """One run of `train_runs`."""
-    path, config, progress = task
+def train_task(task: tuple[str, RunConfig, bool, float | None]) -> None:
+    """One run of many, as (folder, config, progress, patience), here or in another process."""
+    path, config, progress, patience = task
     env, algo = config.objects()
     train_run(
         env,
@@ -221,6 +221,7 @@ def _train_task(task: tuple[str, RunConfig, bool]) -> None:
         seed=config.seed,
         log_every=config.log_every,
         progress=progress,
+        patience=patience,
     )
 
 

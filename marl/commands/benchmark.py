@@ -59,20 +59,8 @@ def add(commands: Any) -> None:
         help="SRPO over tau and KL direction, or IPPO and SRPO over the entropy bonus",
     )
     option("--out", metavar="DIR", help="folder (benchmark/NAME, or benchmark/NAME-quick, ...)")
-    option(
-        "--workers",
-        type=common.positive,
-        default=1,
-        metavar="N",
-        help="processes that train at the same time (1)",
-    )
-    option(
-        "--patience",
-        type=common.number,
-        default=30.0,
-        metavar="MINUTES",
-        help="end with code 75 when an interval takes longer; 0 waits for ever (30)",
-    )
+    common.add_workers(option)
+    common.add_patience(option)
     option("--quiet", action="store_true", help="no progress on standard error")
     parser.set_defaults(command=_benchmark)  # fmt: skip
 

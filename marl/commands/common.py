@@ -53,6 +53,28 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def add_workers(option: Any) -> None:
+    """Add --workers: processes that train side by side."""
+    option(
+        "--workers",
+        type=positive,
+        default=1,
+        metavar="N",
+        help="processes that train at the same time (1)",
+    )
+
+
+def add_patience(option: Any) -> None:
+    """Add --patience: the watchdog's minutes."""
+    option(
+        "--patience",
+        type=number,
+        default=30.0,
+        metavar="MINUTES",
+        help="end with code 75 when an interval takes longer; 0 waits for ever (30)",
+    )
+
+
 def natural(text: str) -> int:
     """Return a whole number that is not negative; for argparse."""
     if not text.isdecimal():

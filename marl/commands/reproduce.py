@@ -45,13 +45,7 @@ def add(commands: Any) -> None:
         metavar="PART",
         help="main, tau or entropy; may be repeated (all)",
     )
-    option(
-        "--workers",
-        type=common.positive,
-        default=1,
-        metavar="N",
-        help="processes that train at the same time (1)",
-    )
+    common.add_workers(option)
     option("--quiet", action="store_true", help="no progress on standard error")
     parser.set_defaults(command=_reproduce)  # fmt: skip
 

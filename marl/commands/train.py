@@ -77,13 +77,7 @@ def add(commands: Any) -> None:
         metavar="N",
         help="spread the seeds over N devices; on a processor without others, N threads",
     )
-    option(
-        "--patience",
-        type=common.number,
-        default=30.0,
-        metavar="MINUTES",
-        help="end with code 75 when an interval takes longer; 0 waits for ever (30)",
-    )
+    common.add_patience(option)
     option("--quiet", action="store_true", help="no progress on standard error")
     parser.set_defaults(command=_train)  # fmt: skip
 
