@@ -116,7 +116,7 @@ def test_a_game_without_pure_equilibria_has_an_empty_complete_set():
 @pytest.mark.parametrize(
     ("shape", "method"),
     [
-        ((14, 14), "vertex_enumeration"),
+        ((20, 20), "vertex_enumeration"),
         ((40, 40), "vertex_enumeration"),
         ((30, 30), "support_enumeration"),
         ((4, 4, 4), "branch_and_prune"),

@@ -23,6 +23,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from rqe.enumeration._clock import Clock
@@ -45,14 +47,16 @@ def proved_bases(polytope: Polytope, clock: Clock) -> list[int] | None:
     If the clock has stopped, some are missing, and all that are returned are proved feasible.
     """
     matrix = _scaled(polytope)
-    bases = None if matrix is None else _explored(polytope, matrix, clock)
-    if matrix is None or bases is None:
+    if matrix is None:
         return None
     dictionary = polytope.dictionary
     labels = np.array(dictionary.basic), np.array(dictionary.nonbasic)
-    parts = (bases[k : k + _BATCH] for k in range(0, len(bases), _BATCH))
-    if not all(_feasible(matrix, part, *labels) for part in parts):
-        return None
+    parts: list[Masks] = []
+    for part in _explored(matrix, *labels, clock):
+        if part is None or not _feasible(matrix, part, *labels):
+            return None
+        parts.append(part)
+    bases = np.concatenate(parts)
     if not clock.stopped and not _closed(bases, len(labels[1]), sum(map(len, labels))):
         return None
     found: list[int] = bases.tolist()
@@ -71,21 +75,31 @@ def _scaled(polytope: Polytope) -> Array | None:
     return np.array([[value / (1 << shift) for value in row] for row in rows])
 
 
-def _explored(polytope: Polytope, matrix: Array, clock: Clock) -> Masks | None:
-    """Return the masks of the bases that a search in doubles finds; None at a near tie."""
+def _explored(
+    matrix: Array, slacks: Masks, structural: Masks, clock: Clock
+) -> Iterator[Masks | None]:
+    """Yield, as they are found, the masks of the bases of a search in doubles; None at a near tie.
+
+    In parts, so that what checks them in between takes from the same time.
+    """
     from rqe._kernels import polytope as kernel
 
-    dictionary = polytope.dictionary
-    labels = np.array(dictionary.basic), np.array(dictionary.nonbasic)
     start = np.hstack([matrix, np.ones((len(matrix), 1))])
     state, table, bases = np.zeros(4, np.int64), np.full(4 * _ROOM, -1), np.empty(_ROOM, np.int64)
+    seen = 0
     while True:
-        status = kernel.explore(start, *labels, state, table, bases, _BUDGET)
+        status = kernel.explore(start, slacks, structural, state, table, bases, _BUDGET)
         count = int(state[kernel.COUNT])
         if status == kernel.OVERFLOW:
-            return None
-        if clock.tick("bases", count) or status == kernel.DONE:
-            return bases[:count]
+            yield None
+            return
+        for first in range(seen, count, _BATCH):
+            yield bases[first : min(first + _BATCH, count)].copy()
+            if clock.tick("bases", count):
+                return
+        seen = count
+        if status == kernel.DONE or clock.tick("bases", count):
+            return
         if status == kernel.FULL:
             bases = np.concatenate([bases, np.empty_like(bases)])
             larger = np.full(2 * len(table), -1)
