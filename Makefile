@@ -15,8 +15,8 @@ help: ## list the targets
 
 demo: $(VENV)/stamp-demo ## solve games from files and the catalog; train teams that free-ride and teams that share
 	$(PY) examples/solve_files.py
-	$(PY) -m marl train --env kitchen --algo ippo --seeds 3 --steps 2e6 --out build/demo/ippo
-	$(PY) -m marl train --env kitchen --algo srpo --seeds 3 --steps 2e6 --out build/demo/srpo
+	$(PY) -m marl train --env kitchen --algo ippo --seeds 4 --steps 2e6 --out build/demo/ippo
+	$(PY) -m marl train --env kitchen --algo srpo --seeds 4 --steps 2e6 --out build/demo/srpo
 	$(PY) -m marl crossplay build/demo/ippo build/demo/srpo --episodes 16 --out build/demo/kitchen
 	$(PY) -m marl report build/demo/kitchen
 

@@ -2,9 +2,11 @@
 
     python -m benchmarks.marl_speed
 
-Every row runs in a fresh process: the paper's settings (`marl.preset`), many seeds vmapped in one
-program, learning included. A step is one joint step of one environment; all phases count. CPU time
-is `time.process_time`, which sums threads; the median over the pieces of a run.
+Every row runs in a fresh process with the programs of `marl train`: the paper's settings
+(`marl.preset`), many seeds vmapped in one program, spread over devices (threads) of the processor,
+learning included. A step is one joint step of one environment; all phases count. CPU time is
+`time.process_time`, which sums threads; the median over the pieces of a run. Compiling is all that
+passes before the second update.
 """
 
 from __future__ import annotations
@@ -17,24 +19,39 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 from benchmarks.common import aligned, heading, markdown, publish, seconds
+from rqe.parallel import cores
 
-HEAD = ("algorithm", "seeds", "steps/CPU s", "steps/s", "compile CPU", "compile wall", "memory")
+HEAD = (
+    "algorithm",
+    "seeds",
+    "devices",
+    "steps/CPU s",
+    "steps/s",
+    "compile CPU",
+    "compile",
+    "memory",
+)
 
 
-def measure(algo: str, seeds: int, updates: int, pieces: int) -> dict[str, float]:
+def measure(algo: str, seeds: int, updates: int, pieces: int, devices: int) -> dict[str, float]:
     """Figures of one row, in this process."""
     import jax
 
     import marl
+    from marl.compile import use_cores
+    from marl.programs import programs
 
-    env, preset = marl.make_env("kitchen"), marl.preset("kitchen", algo)
-    trainer = marl.Trainer(env, preset.algo)
+    use_cores(devices)
+    env: Any = marl.make_env("kitchen")
+    preset = marl.preset("kitchen", algo)
     start = time.process_time(), time.perf_counter()
-    state = jax.jit(jax.vmap(trainer.init))(jax.random.split(jax.random.key(0), seeds))
-    go = jax.jit(jax.vmap(lambda s, n: trainer.advance(s, updates, count=n), in_axes=(0, None)))
+    compiled = programs(env, preset.algo, updates, tuple(jax.devices()))
+    go, state = compiled.advance, compiled.init(jax.random.split(jax.random.key(0), seeds))
     state, _ = jax.block_until_ready(go(state, 1))  # type: ignore[no-untyped-call]
     compile_cpu, compile_wall = time.process_time() - start[0], time.perf_counter() - start[1]
     cpu, wall = [], []
@@ -67,7 +84,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[10, 30])
     parser.add_argument("--updates", type=int, default=5, help="updates in a piece")
     parser.add_argument("--pieces", type=int, default=5)
-    parser.add_argument("--row", nargs=4, metavar=("ALGO", "SEEDS", "UPDATES", "PIECES"))
+    parser.add_argument("--devices", type=int, nargs="+", default=sorted({1, cores()}))
+    parser.add_argument("--row", nargs=5, metavar=("ALGO", "SEEDS", "UPDATES", "PIECES", "DEVICES"))
     parser.add_argument("--markdown", type=Path)
     given = parser.parse_args(arguments)
     if given.row:
@@ -75,21 +93,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(json.dumps(measure(algo, *map(int, numbers))))
         return
     rows = []
-    for algo in ("ippo", "srpo"):
-        for seeds in given.seeds:
-            found = fresh(algo, str(seeds), str(given.updates), str(given.pieces))
-            rows.append(
-                (
-                    algo,
-                    str(seeds),
-                    f"{found['cpu']:,.0f}",
-                    f"{found['wall']:,.0f}",
-                    seconds(found["compile_cpu"]),
-                    seconds(found["compile_wall"]),
-                    f"{found['memory']:.0f} MB",
-                )
+    for algo, seeds, devices in product(("ippo", "srpo"), given.seeds, given.devices):
+        found = fresh(algo, *map(str, (seeds, given.updates, given.pieces, devices)))
+        rows.append(
+            (
+                algo,
+                str(seeds),
+                str(devices),
+                f"{found['cpu']:,.0f}",
+                f"{found['wall']:,.0f}",
+                seconds(found["compile_cpu"]),
+                seconds(found["compile_wall"]),
+                f"{found['memory']:.0f} MB",
             )
-            print(" ".join(rows[-1]), flush=True)
+        )
+        print(" ".join(rows[-1]), flush=True)
     print(aligned(HEAD, rows))
     publish(given.markdown, "Training speed", heading("jax", "flax"), [markdown(HEAD, rows)])
 

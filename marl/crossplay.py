@@ -375,6 +375,7 @@ def _compiled(
     """Jitted function (params, keys [n]) -> means over the copies, [n, ...] each."""
     import jax
 
+    from marl.compile import jit
     from marl.play import play
 
     def entry(params: tuple[Any, ...], key: Any) -> dict[str, Any]:
@@ -384,4 +385,4 @@ def _compiled(
         means = {"returns": team.mean(), "spread": team.std(), "private": totals.private.mean(0)}
         return means | {f"events/{name}": array.mean(0) for name, array in totals.events.items()}
 
-    return jax.jit(jax.vmap(entry, in_axes=(axes, 0)))
+    return jit(jax.vmap(entry, in_axes=(axes, 0)))

@@ -129,6 +129,7 @@ def learn(
     import jax.numpy as jnp
 
     from marl.algorithms import ppo
+    from marl.compile import jit
     from marl.envs.matrix import Matrix
     from marl.networks import Actor
     from marl.train import Trainer
@@ -154,7 +155,7 @@ def learn(
 
     keys = jax.random.split(jax.random.key(seed), seeds)
     every = jax.vmap(jax.vmap(run, in_axes=(None, 0)), in_axes=(0, None))
-    return np.asarray(jax.jit(every)(payoffs, keys), np.float64)
+    return np.asarray(jit(every)(payoffs, keys), np.float64)
 
 
 def learner(**settings: Any) -> Any:

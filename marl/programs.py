@@ -34,6 +34,7 @@ def programs(env: Any, algo: Algorithm, length: int, devices: tuple[Any, ...]) -
     """Compile each program once, whatever the run's seeds; each device works on its own seeds."""
     import jax
 
+    from marl.compile import jit
     from marl.train import Trainer
 
     trainer = Trainer(env, algo)
@@ -41,7 +42,7 @@ def programs(env: Any, algo: Algorithm, length: int, devices: tuple[Any, ...]) -
     mesh = jax.sharding.Mesh(np.array(devices), ("seeds",))
 
     def spread(function: Any) -> Any:
-        return jax.jit(
+        return jit(
             jax.shard_map(
                 jax.vmap(function, in_axes=(0, None)),
                 mesh=mesh,
@@ -52,7 +53,7 @@ def programs(env: Any, algo: Algorithm, length: int, devices: tuple[Any, ...]) -
         )
 
     return Programs(
-        init=jax.jit(jax.vmap(trainer.init)),
+        init=jit(jax.vmap(trainer.init)),
         advance=spread(lambda state, count: trainer.advance(state, length, count=count)),
         look=spread(lambda state, update: _look(env, algo, state, update)),
         actors=jax.vmap(trainer.team),

@@ -310,9 +310,8 @@ class _Training:
         """Shapes of all seeds' actors, [seeds, n_agents, ...]."""
         import jax
 
-        return jax.eval_shape(
-            lambda keys: self.programs.actors(self.programs.init(keys)), self._keys()
-        )
+        state = jax.eval_shape(self.programs.init, self._keys())
+        return jax.eval_shape(self.programs.actors, state)
 
     def _keys(self) -> Any:
         """First key of every seed: ``jax.random.key(seed)``."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rqe.concepts import whole
 from rqe.games import _checks
+from rqe.parallel import cores
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -75,7 +75,4 @@ def threads_of(threads: int | None) -> int:
     if threads is not None:
         whole("threads", threads)
         return threads
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on this system
-        return os.cpu_count() or 1
+    return cores()

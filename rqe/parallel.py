@@ -26,7 +26,7 @@ from typing import Any, TypeVar
 
 from rqe.concepts import whole
 
-__all__ = ["LostWorkersError", "Progress", "map_tasks"]
+__all__ = ["LostWorkersError", "Progress", "cores", "map_tasks"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -35,6 +35,14 @@ Progress = bool | Callable[[int, int], None] | None
 _CHUNKS = 256  # parts into which the tasks of an executor are divided, if there are so many
 _SENDINGS = 4  # how often a task is sent whose shared data went down with its workers
 _ALIGNED = 64  # bytes
+
+
+def cores() -> int:
+    """Return the number of cores that this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on this system
+        return os.cpu_count() or 1
 
 
 class LostWorkersError(RuntimeError):

@@ -67,6 +67,7 @@ def add(commands: Any) -> None:
 
 def _benchmark(arguments: argparse.Namespace) -> int:
     """Run a benchmark, and print its tables."""
+    common.use_devices(None if arguments.workers == 1 else 1)
     from marl.benchmark import benchmark_plan, run_benchmark
     from marl.commands.reproduce import workers
     from marl.measures import summarize

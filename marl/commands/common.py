@@ -112,19 +112,19 @@ def make_preset(env: Env, name: str, settings: dict[str, Any]) -> Preset:
     return Preset(algo=algo, steps=base.steps, seeds=base.seeds)
 
 
-def use_devices(count: int | None) -> None:
-    """Make `count` devices of the processor, where there is no other; before JAX is first used."""
+def use_devices(count: int | None = None) -> None:
+    """Make `count` devices of the processor, one per core by default; before JAX is first used."""
     import jax
 
-    if count is not None and count > 1:
-        try:
-            config: Any = jax.config
-            config.update("jax_num_cpu_devices", count)
-        except RuntimeError:  # JAX is in use: its devices stay as they are
-            if len(jax.devices()) < count:
-                raise CommandError(
-                    f"--devices: there are {len(jax.devices())} devices, got {count}"
-                ) from None
+    from marl.compile import use_cores
+
+    try:
+        use_cores(count)
+    except RuntimeError:  # JAX is in use: its devices stay as they are
+        if count is not None and len(jax.devices()) < count:
+            raise CommandError(
+                f"--devices: there are {len(jax.devices())} devices, got {count}"
+            ) from None
 
 
 def _value(text: str) -> Any:

@@ -52,6 +52,7 @@ def add(commands: Any) -> None:
 
 def _reproduce(arguments: argparse.Namespace) -> int:
     """Reproduce, print tables and verdicts."""
+    common.use_devices(None if arguments.workers == 1 else 1)
     from marl.measures import summarize
     from marl.report import method_tables, partner_tables, protocol, text_table
     from marl.reproduce import PARTS, claims, reproduce_kitchen

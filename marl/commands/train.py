@@ -75,7 +75,7 @@ def add(commands: Any) -> None:
         "--devices",
         type=common.positive,
         metavar="N",
-        help="spread the seeds over N devices; on a processor without others, N threads",
+        help="spread the seeds over N devices; on a processor without others, N cores (all)",
     )
     common.add_patience(option)
     option("--quiet", action="store_true", help="no progress on standard error")
