@@ -33,6 +33,16 @@ _LN2_HI = 6.93147180369123816490e-01
 _LN2_LO = 1.90821492927058770002e-10
 
 
+@njit(cache=True, nogil=True)
+def assign(target, source):
+    """Write the source to the beginning of the target.
+
+    A slice assignment would compile the message of its error, which takes longer than this.
+    """
+    for k in range(source.size):
+        target[k] = source[k]
+
+
 @njit(cache=True, nogil=True, fastmath={"contract"})
 def exp_into(a, shift, out):
     """Write ``exp(a - shift)`` to ``out`` (0 below -700); a, out: (m,), shift >= max(a).

@@ -18,6 +18,7 @@ import math
 import numpy as np
 from numba import njit
 
+from rqe._kernels.adversary import assign
 from rqe._kernels.corrector import (
     BIFURCATIONS,
     CAREFUL,
@@ -73,7 +74,7 @@ _CROSSING = 1e-5  # an orientation that changes within so short a step is a bifu
 _PROBED = 1e-4  # longer steps are refused if the Jacobian changes too much on the way
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _distance_to_limit(problem, state, T):
     """Return how far the point is from one at T = inf, in units of the payoff range.
 
@@ -97,7 +98,7 @@ def _distance_to_limit(problem, state, T):
     return worst
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _crosses(T0, s0, T1, s1, h, T_end):
     """Return whether the cubic through (T0, slope s0), (T1, slope s1) passes T_end inside."""
     for k in range(1, 17):
@@ -113,7 +114,7 @@ def _crosses(T0, s0, T1, s1, h, T_end):
     return False
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _attempt(problem, state, solver, curve, h, T_end, landing, goal, step):
     """Predict, correct and judge one step; return (accepted, T, predictor's error, sign, change).
 
@@ -148,7 +149,7 @@ def _attempt(problem, state, solver, curve, h, T_end, landing, goal, step):
     return True, T, first, sign, changed
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _shrinking(first, target, changed):
     """Return the factor for a refused step, its predictor ``first`` off, Jacobian ``changed``."""
     if changed > 1.0:  # in proportion to the step's square
@@ -156,14 +157,14 @@ def _shrinking(first, target, changed):
     return max((target / first) ** (1.0 / 3.0), 0.2) if first > 8.0 * target else 0.5
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _growing(first, target, changed, most):
     """Return the factor for the step after an accepted one."""
     factor = min(max((target / max(first, 1e-9)) ** (1.0 / 3.0), 0.3), most)
     return min(factor, max(0.8 / math.sqrt(max(changed, 1e-9)), 0.3))
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _stride(curve, T_end, h):
     """Return the next step's length, ``h`` at most, and whether it is to land on T_end."""
     to_end = reach(curve, T_end)
@@ -173,7 +174,7 @@ def _stride(curve, T_end, h):
     return min(h, 9.0 * (1.0 + curve.base[n]) / max(abs(curve.tangent[n]), 1e-300)), False
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _accept(problem, state, stats, curve, T, h, landing, sign, flipped):
     """Make the state's point the base of the curve and count it; return whether T turned."""
     n = state.active.size
@@ -183,18 +184,20 @@ def _accept(problem, state, stats, curve, T, h, landing, sign, flipped):
     stats[TURNS] += turned
     stats[BIFURCATIONS] += flipped
     if landing:
-        curve.base[:n], curve.base[n] = state.vec[LOG_X], T
+        assign(curve.base, state.vec[LOG_X])
+        curve.base[n] = T
     else:
         advance(problem, state, curve, T, h)
     return turned
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _appended(rows, count, row):
     """Return the matrix with ``row`` after its first ``count`` rows, in a longer one if need be."""
     if count == rows.shape[0]:
         longer = np.empty((2 * count, rows.shape[1]), rows.dtype)
-        longer[:count] = rows
+        for k in range(count):
+            assign(longer[k], rows[k])
         rows = longer
     for j in range(rows.shape[1]):
         rows[count, j] = row[j]
@@ -256,7 +259,7 @@ def follow(
             if record:
                 points = _appended(points, count, curve.base)
                 count += 1
-    state.vec[LOG_X] = curve.base[:n]
+    assign(state.vec[LOG_X], curve.base[:n])
     normalise(problem, state.vec[LOG_X], state.vec[X])
     log_x = state.vec[LOG_X].copy()
     return status, log_x, curve.base[n], stats, points[:count], events[:seen]

@@ -8,7 +8,7 @@ from collections import namedtuple
 import numpy as np
 from numba import njit
 
-from rqe._kernels.adversary import _FAST
+from rqe._kernels.adversary import _FAST, assign
 from rqe._kernels.dense import add_product, lu_factor, lu_solve
 from rqe._kernels.jacobian import assemble, find_active
 from rqe._kernels.krylov import gmres
@@ -77,7 +77,7 @@ def _matrix(solver):
     return A, S
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _grows_little(problem, state):
     """Return whether both diagonal blocks are the identity and the others' product is not huge.
 
@@ -92,7 +92,7 @@ def _grows_little(problem, state):
     return growth <= _GROWTH
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _plan(problem, state, solver, act):
     """Write how the bordered matrix on the actions ``act`` is to be laid out and eliminated.
 
@@ -113,7 +113,7 @@ def _plan(problem, state, solver, act):
     return r - (cut[UNCUT] - cut[CUT])
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _factor(problem, state, solver, act):
     """Assemble and factor the bordered matrix on ``act``; return the sign of its determinant."""
     r, n, cut = act.size, state.active.size, solver.cut
@@ -125,7 +125,8 @@ def _factor(problem, state, solver, act):
         A[edge, lead + k] = solver.border[act[k]]
     A[edge, edge] = solver.border[n]
     start, stop = (cut[UNCUT], r + 1) if cut[CUT] == 0 else (0, cut[CUT])
-    S[:] = A[start:stop, start:stop]
+    for j in range(start, stop):
+        assign(S[j - start], A[j, start:stop])
     if cut[UNCUT] > cut[CUT]:
         out, into = A[start:stop, cut[CUT] : cut[UNCUT]], A[cut[CUT] : cut[UNCUT], start:stop]
         add_product(-1.0, out, into, False, S)
@@ -151,7 +152,7 @@ def solve_bordered(problem, state, solver, step, tolerance):
             solver.rhs, tolerance, min(_KRYLOV, n + 1),
         )  # fmt: skip
         if error <= 10.0 * tolerance or too_large:
-            step[:] = found
+            assign(step, found)
             solver.stats[FACTORED] = 0
             return 0.0, act
         solver.stats[DOUBTED] = 1
@@ -195,7 +196,7 @@ def resolve(solver, act, step):
     step[n] = b[edge]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def refine(problem, state, solver, act, step, most, tolerance):
     """Improve a solution found with old factors; return whether the system holds to ``tolerance``.
 
@@ -244,7 +245,7 @@ def settled(state, residual, before):
     return residual <= _GOAL or (residual <= floor and residual > 0.3 * before)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _set_rhs(state, solver):
     """Write the right-hand side of a Newton step: minus the scaled equations, and no advance."""
     n = state.active.size
@@ -253,7 +254,7 @@ def _set_rhs(state, solver):
     solver.rhs[n] = 0.0
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def correct(problem, state, solver, T, goal, most, cap, step):
     """Newton's corrector on the bordered system from ``log_x``; both are moved.
 

@@ -11,6 +11,7 @@ from collections import namedtuple
 import numpy as np
 from numba import njit
 
+from rqe._kernels.adversary import assign
 from rqe._kernels.corrector import FACTORED, STALE, length, refine, resolve, solve_bordered
 from rqe._kernels.system import (
     FROZEN,
@@ -32,7 +33,7 @@ PROBES = 4  # directions along which changes of the Jacobian are watched
 Curve = namedtuple("Curve", "base tangent bend trial by_T probes images")
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def new_tangent(problem, state, solver, curve, act, T):
     """Write the unit tangent at the state's point to ``curve.trial``; return its turn.
 
@@ -63,7 +64,7 @@ def new_tangent(problem, state, solver, curve, act, T):
     return cosine / max(length(state, T, curve.tangent), 1e-300)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _new_curve(problem, n):
     """Return a Curve without values but for its probes, the same spread of signs for every n."""
     probes = np.zeros((PROBES, n))
@@ -79,7 +80,7 @@ def _new_curve(problem, n):
     )  # fmt: skip
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def change(problem, state, solver, curve, act, T):
     """Return how much the bordered Jacobian B changed since the base; below 1 is harmless.
 
@@ -109,7 +110,7 @@ def change(problem, state, solver, curve, act, T):
     return mean * dimension / max(1.0, dimension / 8.0)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def advance(problem, state, curve, T, h):
     """Make the state's point the base, the trial tangent the tangent, and bend accordingly."""
     n, new = state.active.size, curve.trial
@@ -121,12 +122,13 @@ def advance(problem, state, curve, T, h):
         else:
             curve.bend[a] = (new[a] - curve.tangent[a]) / h
         curve.tangent[a] = new[a]
-    curve.base[:n], curve.base[n] = state.vec[LOG_X], T
+    assign(curve.base, state.vec[LOG_X])
+    curve.base[n] = T
     for k in range(PROBES):
         apply_jacobian(problem, state, curve.probes[k], curve.images[k])
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def start_curve(problem, state, solver, T):
     """Return the Curve through ``log_x`` at T, oriented so that T rises, and its orientation."""
     n, sign = state.active.size, 1.0
@@ -136,8 +138,11 @@ def start_curve(problem, state, solver, T):
         apply_jacobian(problem, state, curve.probes[k], curve.images[k])
     parameter_slope(problem, state, solver.column[:n])
     if T == 0.0 and not problem.over_tau:  # lam = 0: the Jacobian is the identity
-        curve.tangent[:n], curve.tangent[n] = solver.column[:n], 1.0
-        curve.tangent[:] = curve.tangent / length(state, T, curve.tangent)
+        assign(curve.tangent, solver.column[:n])
+        curve.tangent[n] = 1.0
+        size = length(state, T, curve.tangent)
+        for a in range(n + 1):
+            curve.tangent[a] /= size
     else:
         solver.border[:] = 0.0
         solver.border[n] = 1.0
@@ -145,8 +150,9 @@ def start_curve(problem, state, solver, T):
         solver.rhs[n] = 1.0
         sign, act = solve_bordered(problem, state, solver, curve.trial, 1e-3)
         new_tangent(problem, state, solver, curve, act, T)
-        curve.tangent[:] = curve.trial
-    curve.base[:n], curve.base[n] = state.vec[LOG_X], T
+        assign(curve.tangent, curve.trial)
+    assign(curve.base, state.vec[LOG_X])
+    curve.base[n] = T
     return curve, sign if sign != 0.0 else 1.0
 
 
@@ -165,7 +171,7 @@ def predict(state, curve, h):
     return curve.base[n] + h * (curve.tangent[n] + 0.5 * h * curve.bend[n])
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def reach(curve, T_end):
     """Return the arclength at which the prediction meets T_end, or inf if it is far."""
     n = curve.base.size - 1
@@ -179,7 +185,7 @@ def reach(curve, T_end):
     return 2.0 * gap / (speed + math.sqrt(inside)) if inside > 0.0 else np.inf
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def strayed(state, curve, h):
     """Return whether the point is much further from the base than the tangent's length foretells.
 

@@ -111,12 +111,12 @@ def lu_factor(A, pivots):
     A: (m, m), pivots: (m,) int64, written. Four columns at a time, so that the update of the rest
     reads every entry once per four pivots; sizes above ``_OWN_MOST`` by LAPACK.
     """
-    m, sign, c = A.shape[0], 1.0, 0
+    m, sign = A.shape[0], 1.0
     if m > _OWN_MOST:
         return _factor_by_lapack(A, pivots)
     for r in range(m):
         pivots[r] = r
-    while c + 4 <= m:
+    for c in range(0, m - 3, 4):
         sign *= _factor_panel(A, pivots, c, 4)
         if sign == 0.0:
             return 0.0
@@ -126,7 +126,7 @@ def lu_factor(A, pivots):
             f0, f1, f2, f3 = row[c], row[c + 1], row[c + 2], row[c + 3]
             for k in range(c + 4, m):
                 row[k] -= (f0 * t0[k] + f1 * t1[k]) + (f2 * t2[k] + f3 * t3[k])
-        c += 4
+    c = m - m % 4
     if c < m:
         sign *= _factor_panel(A, pivots, c, m - c)
     return sign

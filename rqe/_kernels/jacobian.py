@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from rqe._kernels.adversary import _FAST
+from rqe._kernels.adversary import _FAST, assign
 from rqe._kernels.dense import add_product
 from rqe._kernels.system import (
     FROZEN,
@@ -70,7 +70,7 @@ def both_marginals(problem, state, i, y, lo, hi, out):
     group_marginals(problem.layout, i, stop, n_players, y, lo + many, hi - lo - many, buffer, out)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def find_active(problem, state, threshold):
     """Mark the actions whose probability, to anyone, exceeds the threshold; return their indices.
 
@@ -91,13 +91,13 @@ def find_active(problem, state, threshold):
     return np.nonzero(state.active)[0]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _mark_feared(problem, state, i, threshold):
     """Mark the others' actions to which the adversary of player i gives more than the threshold."""
     n_players, marginal = problem.rates.shape[1], state.scratch[1]
     if n_players == 2:
         (lo, hi), (first, last) = span(problem, MOFF, i), span(problem, OFF, 1 - i)
-        marginal[first:last] = state.p[lo:hi]
+        assign(marginal[first:last], state.p[lo:hi])
     else:
         lo, hi = span(problem, SIDE, i)
         both_marginals(problem, state, i, state.side, lo, hi, marginal)
@@ -241,13 +241,13 @@ def _project_rows(problem, state, i, act, first, last, lead, J):
         row[r] += 1.0
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def assemble(problem, state, act, lead, J):
     """Write the Jacobian on the active actions to J[lead : lead + r, lead : lead + r].
 
     act: (r,) indices, sorted. Two risk-neutral players: the diagonal blocks are the identity.
     """
-    first = 0
+    first = problem.layout[OFF, 0]  # 0, but no literal: those are compiled apart
     for i in range(problem.rates.shape[1]):
         last = first
         while last < act.size and act[last] < problem.layout[OFF, i + 1]:

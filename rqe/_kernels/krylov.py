@@ -84,7 +84,8 @@ def _combine(V, H, g, used, solution):
         y[i] = s / H[i, i]
     solution[:] = 0.0
     for i in range(used):
-        solution += y[i] * V[i]
+        for a in range(solution.size):
+            solution[a] += y[i] * V[i, a]
 
 
 @njit(cache=True, nogil=True, fastmath=_FAST)
@@ -94,16 +95,19 @@ def gmres(problem, state, column, border, corner, b, tolerance, limit):
     Unknown (dlog_x, dT): (n + 1,); b: (n + 1,) in the same (row) units as the Jacobian.
     """
     n = column.size
-    root = np.sqrt(np.maximum(state.vec[X], 1e-200))
+    root, square = np.empty(n), b[n] * b[n]
     V, H = np.empty((limit + 1, n + 1)), np.zeros((limit + 1, limit))
     rotations, g, work = np.zeros((2, limit)), np.zeros(limit + 1), np.empty(n)
-    V[0, :n] = b[:n] * root
-    V[0, n] = b[n]
-    start = math.sqrt(np.sum(V[0] * V[0]))
+    for a in range(n):
+        root[a] = math.sqrt(max(state.vec[X, a], 1e-200))
+        V[0, a] = b[a] * root[a]
+        square += V[0, a] * V[0, a]
+    V[0, n], start = b[n], math.sqrt(square)
     solution = np.zeros(n + 1)
     if start == 0.0:
         return solution, 0.0
-    V[0] /= start
+    for a in range(n + 1):
+        V[0, a] /= start
     g[0], used = start, 0
     for j in range(limit):
         _operator(problem, state, column, border, corner, root, V[j], work, V[j + 1])

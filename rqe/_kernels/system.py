@@ -19,6 +19,7 @@ from numba import njit
 
 from rqe._kernels.adversary import (
     _FAST,
+    assign,
     exp_into,
     matvec,
     matvec_t,
@@ -87,8 +88,8 @@ def new_state(problem, log_x):
     p = np.empty(problem.layout[MOFF, n_players])
     w = np.empty(p.size) if problem.reverse else p
     vec = np.zeros((7, n))
-    vec[LOG_X] = log_x
-    vec[X] = np.exp(log_x)
+    for a in range(n):
+        vec[LOG_X, a], vec[X, a] = log_x[a], math.exp(log_x[a])
     side = np.empty(problem.layout[SIDE, n_players])
     table = np.empty(problem.layout[TABLE, n_players])
     scratch = np.empty((3, max(widest + 1, n)))
@@ -114,7 +115,7 @@ def star(state, i):
     return np.int64(state.player[STAR, i])
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _set_parameters(problem, state, T):
     """Write lam, dlam/dT and tau of every player at parameter T."""
     for i in range(problem.rates.shape[1]):
@@ -155,7 +156,7 @@ def _adversary(problem, state, i):
     if tau == 0.0 and not (problem.over_tau and problem.reverse):
         outer_product(state.vec[X], problem.layout, i, 0, n_players, p)
         if problem.reverse:
-            state.w[lo:hi] = p
+            assign(state.w[lo:hi], p)
         return
     log_q, g = state.scratch[0, : hi - lo], state.scratch[1, : hi - lo]
     outer_sum(state.vec[LOG_X], problem.layout, i, 0, n_players, log_q)
@@ -184,7 +185,7 @@ def _adversary(problem, state, i):
     state.player[SPREAD, i], state.player[STAR, i] = tau, best
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def halves(problem, state, i):
     """Return player i's side and table, cut between the halves of the others, as views.
 
@@ -196,7 +197,7 @@ def halves(problem, state, i):
     return side[:many], side[many:], table
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _values(problem, state, i, v):
     """Write v_i: (n_i,), and for three players or more the side and table of player i."""
     lo, hi = span(problem, MOFF, i)
@@ -238,12 +239,12 @@ def evaluate(problem, state, T):
             first, last = span(problem, MOFF, i)
             matvec(payoff_matrix(problem, i), state.w[first:last], state.vec[VW, lo:hi])
         else:
-            state.vec[VW, lo:hi] = state.vec[V, lo:hi]
+            assign(state.vec[VW, lo:hi], state.vec[V, lo:hi])
         residual = max(residual, _force(problem, state, lo, hi, state.player[LAM, i]))
     return residual
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _force(problem, state, lo, hi, lam):
     """Write weight, inv = 1/r' and F of one player; answer inactive actions; return residual."""
     total = 0.0
@@ -378,7 +379,7 @@ def apply_jacobian(problem, state, dlog_x, out):
     for i in range(problem.rates.shape[1]):
         lo, hi = span(problem, OFF, i)
         if problem.layout[FROZEN, i]:
-            out[lo:hi] = dlog_x[lo:hi]
+            assign(out[lo:hi], dlog_x[lo:hi])
             continue
         dv = state.scratch[2, : hi - lo]
         payoff_slope(problem, state, i, centred, dv)
