@@ -10,16 +10,7 @@ Examples
 
 from typing import TYPE_CHECKING
 
-from rqe.batch import BatchConvergenceError, BatchSolution, solve_batch
 from rqe.best_response import BestResponse, best_response, is_equilibrium, regret
-from rqe.bifurcation import (
-    Bifurcation,
-    PayoffPath,
-    Stability,
-    bifurcations,
-    stability,
-    switch_branch,
-)
 from rqe.check import Check, check
 from rqe.concepts import Concept
 from rqe.diagram import Diagram, diagram
@@ -35,19 +26,28 @@ from rqe.games import (
 )
 from rqe.gaussian import tau_limits
 from rqe.gaussian_solution import GaussianSolution
-from rqe.interop import as_game
-from rqe.proof import Certificate, ProofStatus, certify, solve_all
 from rqe.sensitivity import NearBifurcationError, Sensitivity, sensitivity
 from rqe.solution import Branch, ConvergenceError, Solution, Stats, Status
 from rqe.solution_set import Component, SetStatus, SolutionSet
 from rqe.solve import qre, security, solve
 from rqe.solvers import IllPosedRiskError, Newton, PrincipalBranch
-from rqe.sweeping import read_sweep, sweep
 from rqe.trace import trace
 
 if TYPE_CHECKING:  # for type checkers alone: see _LAZY
     from rqe import datasets, estimation, parallel, theorems
+    from rqe.batch import BatchConvergenceError, BatchSolution, solve_batch
+    from rqe.bifurcation import (
+        Bifurcation,
+        PayoffPath,
+        Stability,
+        bifurcations,
+        stability,
+        switch_branch,
+    )
     from rqe.estimation import EstimationError, Fit, RQEEstimator, fit
+    from rqe.interop import as_game
+    from rqe.proof import Certificate, ProofStatus, certify, solve_all
+    from rqe.sweeping import read_sweep, sweep
 
 __version__ = "0.1.0"
 
@@ -123,25 +123,33 @@ __all__ = [
 ]
 
 
-# Imported when first asked for: module, and the name in it (None: the module itself).
+# Imported when first asked for: the names of each module, and modules themselves.
 _LAZY = {
-    "EstimationError": ("rqe.estimation", "EstimationError"),
-    "Fit": ("rqe.estimation", "Fit"),
-    "RQEEstimator": ("rqe.estimation", "RQEEstimator"),
-    "datasets": ("rqe.datasets", None),
-    "estimation": ("rqe.estimation", None),
-    "fit": ("rqe.estimation", "fit"),
-    "parallel": ("rqe.parallel", None),
-    "theorems": ("rqe.theorems", None),
+    "rqe.batch": ("BatchConvergenceError", "BatchSolution", "solve_batch"),
+    "rqe.bifurcation": (
+        "Bifurcation",
+        "PayoffPath",
+        "Stability",
+        "bifurcations",
+        "stability",
+        "switch_branch",
+    ),
+    "rqe.estimation": ("EstimationError", "Fit", "RQEEstimator", "fit"),
+    "rqe.interop": ("as_game",),
+    "rqe.proof": ("Certificate", "ProofStatus", "certify", "solve_all"),
+    "rqe.sweeping": ("read_sweep", "sweep"),
 }
+_HOME = {name: module for module, names in _LAZY.items() for name in names}
+_MODULES = ("datasets", "estimation", "parallel", "theorems")
 
 
 def __getattr__(name: str) -> object:
     """Import what few users need when it is first asked for."""
-    if name not in _LAZY:
-        raise AttributeError(f"module 'rqe' has no attribute {name!r}")
     from importlib import import_module
 
-    module, member = _LAZY[name]
-    found = import_module(module)
-    return found if member is None else getattr(found, member)
+    if name in _MODULES:
+        return import_module(f"rqe.{name}")
+    if name not in _HOME:
+        raise AttributeError(f"module 'rqe' has no attribute {name!r}")
+    found = globals()[name] = getattr(import_module(_HOME[name]), name)
+    return found

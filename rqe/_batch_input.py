@@ -8,7 +8,6 @@ import numpy as np
 
 from rqe.concepts import whole
 from rqe.games import _checks
-from rqe.parallel import cores
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -75,4 +74,6 @@ def threads_of(threads: int | None) -> int:
     if threads is not None:
         whole("threads", threads)
         return threads
+    from rqe.parallel import cores  # brings in what only parallel work needs
+
     return cores()
