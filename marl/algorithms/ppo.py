@@ -282,15 +282,13 @@ def epoch(
 
     if algo.minibatches == 1:
         return descend(carry, batch)
+
+    def descend_on(carry: tuple[Params, Any], places: Array) -> Any:
+        """The part [L, B / minibatches, ...] is copied when it is due, and only once."""
+        return descend(carry, jax.tree.map(lambda x: x[:, places], batch))
+
     order = random.permutation(key, batch.action.shape[1])
-
-    def cut(x: Array) -> Array:
-        """[L, B, ...] -> [minibatches, L, B / minibatches, ...]."""
-        size = x.shape[1] // algo.minibatches
-        x = x[:, order].reshape(x.shape[0], algo.minibatches, size, *x.shape[2:])
-        return jnp.moveaxis(x, 1, 0)
-
-    carry, reports = jax.lax.scan(descend, carry, jax.tree.map(cut, batch))
+    carry, reports = jax.lax.scan(descend_on, carry, order.reshape(algo.minibatches, -1))
     return carry, jax.tree.map(lambda x: x[-1], reports)
 
 

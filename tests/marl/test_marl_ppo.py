@@ -279,3 +279,27 @@ def test_later_settings_are_told_only_where_they_are_used():
     assert marl.algo_config(algo)["max_grad_norm"] == 10.0
     assert marl.make_algo(**marl.algo_config(algo)) == algo
     assert "critic_lr" in marl.algo_config(marl.make_algo("maddpg"))
+
+
+def test_an_epoch_takes_every_sample_once_in_parts_that_are_drawn():
+    algo = marl.IPPO(n_envs=2, n_steps=6, minibatches=3, hidden=(5,))
+    role, key = ppo.make_role(algo, 4), jax.random.key(3)
+    params = ppo.init_role(role, jax.random.key(0), 2, 3)
+    batch = jax.tree.map(lambda *x: jnp.stack(x), one_batch(12), one_batch(12))
+    optimiser = ppo.optimiser(algo)
+
+    def pass_over(batch, algo, carry):
+        none = {"regulariser": lambda log_probs, batch: jnp.zeros(()), "algo": algo}
+        return ppo.epoch(role, optimiser, carry, key, batch=batch, **none)[0]
+
+    first = (params, optimiser.init(params))
+    got, _ = jax.jit(lambda carry: pass_over(batch, algo, carry))(first)
+    order = np.asarray(jax.random.permutation(key, 12)).reshape(3, 4)
+    assert sorted(order.ravel()) == list(range(12))
+    whole = marl.IPPO(n_envs=2, n_steps=2)
+    step = jax.jit(lambda part, carry: pass_over(part, whole, carry))
+    carry = first
+    for places in order:
+        carry = step(jax.tree.map(lambda x, p=places: x[:, p], batch), carry)
+    for mine, theirs in zip(jax.tree.leaves(got), jax.tree.leaves(carry[0]), strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=1e-6)
