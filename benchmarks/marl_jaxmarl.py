@@ -6,9 +6,10 @@ The scripts are those of a checkout of https://github.com/FLAIROx/JaxMARL, which
 they need distrax. Both sides play and learn with the same tables, steps, epochs, minibatches and
 layers, one policy for all seats; the script's logging to Weights & Biases is left out. On Hanabi
 the script's actor and critic share their first layer, ours share nothing and do more arithmetic.
-On Tag the script cannot play two chasers. A step is one joint step of one environment. Each figure
-comes from a fresh process: steps over CPU time and over wall time of `--updates` updates, compiled
-before.
+On Tag the script cannot play two chasers. A step is one joint step of one environment. Both loops
+take turns, `--repetitions` times, in one fresh process for each environment; a figure is the median
+of steps over CPU time, or over wall time, of `--updates` updates, compiled before. Their program
+makes its first weights each time, ours goes on from some.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
+import math
+import statistics
 import subprocess
 import sys
 import time
@@ -103,21 +106,28 @@ def load(path: Path) -> Any:
     return module
 
 
-def measure(case: str, loop: str, numbers: tuple[int, int, int], scripts: Path) -> dict[str, float]:
-    """Figures of one row, in this process."""
+def measure(
+    case: str, numbers: tuple[int, int, int], repetitions: int, scripts: Path
+) -> dict[str, dict[str, float]]:
+    """Figures of both loops, in this process and in turns."""
     import jax
 
-    envs, steps, updates = numbers
-    if loop == "marl":
-        program, argument = ours(case, envs, steps, updates)
-    else:
-        program, argument = theirs(case, envs, steps, updates, scripts)
-    jax.block_until_ready(program(argument))  # type: ignore[no-untyped-call]
-    cpu, wall = time.process_time(), time.perf_counter()
-    jax.block_until_ready(program(argument))  # type: ignore[no-untyped-call]
-    count = envs * steps * updates
-    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
-    return {"cpu": count / cpu, "wall": count / wall}
+    loops = {"jaxmarl": theirs(case, *numbers, scripts), "marl": ours(case, *numbers)}
+    taken: dict[str, list[tuple[float, float]]] = {loop: [] for loop in loops}
+    for _ in range(repetitions + 1):
+        for loop, (program, argument) in loops.items():
+            cpu, wall = time.process_time(), time.perf_counter()
+            jax.block_until_ready(program(argument))  # type: ignore[no-untyped-call]
+            taken[loop].append((time.process_time() - cpu, time.perf_counter() - wall))
+    found = {}
+    for loop, times in taken.items():
+        cpus, walls = zip(*times[1:], strict=True)  # the first includes compilation
+        count = math.prod(numbers)
+        found[loop] = {
+            "cpu": count / statistics.median(cpus),
+            "wall": count / statistics.median(walls),
+        }
+    return found
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -128,24 +138,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--envs", type=int, default=16)
     parser.add_argument("--steps", type=int, default=128)
     parser.add_argument("--updates", type=int, default=5)
-    parser.add_argument("--row", nargs=2, metavar=("CASE", "LOOP"))
+    parser.add_argument("--repetitions", type=int, default=9)
+    parser.add_argument("--row", metavar="CASE", help="in this process, as JSON")
     parser.add_argument("--markdown", type=Path)
     given = parser.parse_args(arguments)
     numbers = (given.envs, given.steps, given.updates)
     if given.row:
-        print(json.dumps(measure(given.row[0], given.row[1], numbers, given.scripts)))
+        print(json.dumps(measure(given.row, numbers, given.repetitions, given.scripts)))
         return
     rows: list[tuple[str, ...]] = []
     for case in given.cases:
-        found = {}
-        for loop in ("jaxmarl", "marl"):
-            sizes = [
-                f"--{n}={v}" for n, v in zip(("envs", "steps", "updates"), numbers, strict=True)
-            ]
-            command = [sys.executable, "-m", "benchmarks.marl_jaxmarl", "--row", case, loop]
-            command += [f"--scripts={given.scripts}", *sizes]
-            out = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-            found[loop] = json.loads(out.strip().splitlines()[-1])
+        sizes = dict(zip(("envs", "steps", "updates"), numbers, strict=True))
+        sizes["repetitions"] = given.repetitions
+        command = [sys.executable, "-m", "benchmarks.marl_jaxmarl", "--row", case]
+        command += [f"--scripts={given.scripts}", *(f"--{n}={v}" for n, v in sizes.items())]
+        out = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+        found = json.loads(out.strip().splitlines()[-1])
+        for loop in found:
             ratio = f"{found[loop]['cpu'] / found['jaxmarl']['cpu']:.2f}x"
             rates = (f"{found[loop]['cpu']:,.0f}", f"{found[loop]['wall']:,.0f}")
             rows.append((case, loop, *rates, ratio))

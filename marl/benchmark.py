@@ -10,7 +10,7 @@ import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,6 +79,9 @@ class Plan:
     runners : int
         Runners that are trained first, for tag: chasers learn against the first and are tested
         against the second too.
+    trainer : Algorithm
+        How these runners and chasers of their own learn: IPPO, whatever `methods` are given
+        for themselves, so that tuning a method leaves the runners as they are.
     sweeps : dict of str to tuple of (str, float, Algorithm)
         Per ablation: series, value of the parameter, who learns.
     """
@@ -88,6 +91,7 @@ class Plan:
     steps: float
     seeds: int
     runners: int
+    trainer: Algorithm
     sweeps: dict[str, tuple[tuple[str, float, Algorithm], ...]]
 
     def batches(self, name: str) -> dict[str, tuple[int, int]]:
@@ -121,7 +125,7 @@ def benchmark_plan(
     ablations : sequence of {"tau", "eps"}
         SRPO over tau for both directions of the KL; IPPO and SRPO over the entropy bonus.
     settings : mapping of str to object, optional
-        Settings of all methods that have them.
+        Settings of all methods that have them; ``"srpo.eps"`` is that of one method alone.
 
     Raises
     ------
@@ -148,7 +152,7 @@ def benchmark_plan(
         raise ValueError(f"seeds must be at least 1, got {seeds!r}")
     chosen = dict(SIZES[size][name])
     own_steps, own_seeds = chosen.pop("steps"), chosen.pop("seeds")
-    fields = {**chosen, **(settings or {})}
+    fields, own = _by_method({**chosen, **(settings or {})}, names)
 
     def algo(method: str, **more: Any) -> Algorithm:
         base = algo_config(preset(BENCHMARKS[name][0], method).algo)
@@ -157,12 +161,27 @@ def benchmark_plan(
 
     return Plan(
         name=name,
-        methods={method: algo(method) for method in names},
+        methods={method: algo(method, **own[method]) for method in names},
         steps=own_steps if steps is None else steps,
         seeds=own_seeds if seeds is None else seeds,
         runners=2 if name == "tag" else 0,
+        trainer=algo("ippo", share_policies=False),
         sweeps={ablation: tuple(_sweep_cells(ablation, algo)) for ablation in ablations},
     )
+
+
+def _by_method(
+    settings: Mapping[str, Any], methods: Sequence[str]
+) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """Settings of all, and those that are for one method alone ("srpo.eps")."""
+    common: dict[str, Any] = {}
+    own: dict[str, dict[str, Any]] = {method: {} for method in methods}
+    for name, value in settings.items():
+        method, dot, field = name.rpartition(".")
+        if dot:
+            check_name(f"method, of those that are compared, in {name!r}", method, own)
+        (own[method] if dot else common)[field] = value
+    return common, own
 
 
 def _sweep_cells(ablation: str, algo: Any) -> Iterable[tuple[str, float, Algorithm]]:
@@ -257,18 +276,13 @@ def _train_runners(
     plan: Plan, folder: Path, files: list[Path], progress: bool, patience: float | None
 ) -> None:
     """Chasers and runners learn against each other; the runners are kept."""
-    from marl.algorithms import IPPO
     from marl.envs.base import make_env
     from marl.envs.tag import save_runner
-    from marl.presets import settings
     from marl.run import train_run
 
-    model = next(iter(plan.methods.values()))
-    algo = IPPO(**settings(IPPO, {k: v for k, v in algo_config(model).items() if k != "name"}))
-    algo = replace(algo, share_policies=False, hidden=tuple(algo.hidden))
     run = train_run(
         make_env("tag", runner="learned"),
-        algo,
+        plan.trainer,
         folder / "runners" / "run",
         steps=plan.steps,
         seeds=plan.runners,

@@ -31,6 +31,8 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 MARKS = ("o", "s", "^", "D", "v", "P", "X")
 LINES = ("-", "--", ":", "-.")
 
+_ROOM = 24  # letters that all methods' names may have together, side by side along a matrix
+
 
 @dataclass(frozen=True, eq=False)
 class Curve:
@@ -63,8 +65,12 @@ def heat_map(cross: CrossPlay, title: str = "") -> Figure:
         ax.axhline(edge - 0.5, color="white", lw=1.5)
         ax.axvline(edge - 0.5, color="white", lw=1.5)
     middles = [float(cross.members(name).mean()) for name in cross.names]
-    ax.set_xticks(middles, cross.names)
-    ax.set_yticks(middles, cross.names, rotation=90, va="center")
+    if sum(map(len, cross.names)) > _ROOM:  # side by side they would overlap
+        ax.set_xticks(middles, cross.names, rotation=40, ha="right", rotation_mode="anchor")
+        ax.set_yticks(middles, cross.names)
+    else:
+        ax.set_xticks(middles, cross.names)
+        ax.set_yticks(middles, cross.names, rotation=90, va="center")
     ax.tick_params(length=0)
     ax.set_xlabel("team of seat 1")
     ax.set_ylabel("team of seat 0")

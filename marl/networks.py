@@ -40,10 +40,14 @@ class Actor(nn.Module):
     last_gain: ClassVar[float] = 0.01  # nearly uniform at the start
 
     @nn.compact
+    def both(self, obs: Array) -> tuple[Array, Array]:
+        """Logits, before masking, and what the last hidden layer gives: [..., hidden[-1]]."""
+        x = _hidden(obs, self.hidden, self.activation)  # first: layers are numbered as made
+        return nn.Dense(self.n_actions)(x), x
+
     def __call__(self, obs: Array) -> Array:
         """Logits, before masking."""
-        x = _hidden(obs, self.hidden, self.activation)  # first: layers are numbered as made
-        return nn.Dense(self.n_actions)(x)
+        return self.both(obs)[0]
 
 
 class Critic(nn.Module):

@@ -27,7 +27,8 @@ class Preset:
 def settings(kind: type[Algorithm], fields: Mapping[str, Any]) -> dict[str, Any]:
     """Those of `fields` that an algorithm has and leaves open.
 
-    A method that is defined by its entropy bonus, by its tau or by shared policies keeps them.
+    A method that is defined by its entropy bonus, by its tau or by shared policies keeps them, and
+    a central critic has no trunk in common with an actor.
 
     Examples
     --------
@@ -49,6 +50,7 @@ _FIXED = {
     "high_entropy": {"eps"},
     "self_play": {"share_policies"},
     "maddpg": {"share_policies"},
+    "mappo": {"shared_trunk"},
     **{name: {"share_policies"} for name in ("fcp", "mep", "trajedi")},
 }
 
@@ -61,7 +63,7 @@ def _for_all(fields: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     # arXiv 2602.21515, appendix D, and the authors' published settings: the defaults of `PPO`.
     "kitchen": {"ippo": {}, "srpo": {"tau": 10.0, "penalty": "reverse_kl"}},
-    # The same, appendix D; the authors' shared trunk and gradient clipping are not had here.
+    # The same, appendix D. A central critic has layers of its own.
     "tag": _for_all(
         {
             "n_envs": 64,
@@ -69,16 +71,19 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
             "hidden": (128, 128),
             "activation": "relu",
             "normalise_advantages": True,
+            "shared_trunk": True,
+            "max_grad_norm": 10.0,
             "eps": 0.01,
         }
     ),
-    # The same; actor and critic have one step size here. One policy plays all seats.
+    # The same. One policy plays all seats.
     "hanabi": _for_all(
         {
             "n_envs": 1000,
             "n_steps": 100,
             "epochs": 15,
             "lr": 7e-4,
+            "critic_lr": 1e-3,
             "hidden": (128, 128),
             "activation": "relu",
             "eps": 1e-3,

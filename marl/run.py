@@ -247,9 +247,10 @@ def _agreed(folder: Path, config: RunConfig) -> RunConfig:
         config.save(file)
         return config
     old = RunConfig.load(file)
-    if old.digest != config.digest:
-        differences = "; ".join(config.differences(old))
-        raise CheckpointError(f"{folder} holds another run ({differences}): choose another folder")
+    differences = config.differences(old)  # not the digests: 10 and 10.0 are the same setting
+    if differences:
+        told = "; ".join(differences)
+        raise CheckpointError(f"{folder} holds another run ({told}): choose another folder")
     changed = [name for name, value in old.versions.items() if config.versions.get(name) != value]
     if changed:
         warnings.warn(

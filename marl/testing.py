@@ -107,9 +107,9 @@ def _check_step(env: Env, before: Any, out: Any) -> None:
 
 
 def _check_pure(env: Env, key: Array, state: Any, actions: Array, out: Any) -> None:
-    """The same result without jit, and for each of two copies under vmap."""
+    """The same result without jit, and for each of two copies under jit and vmap."""
     twice = jax.tree.map(lambda x: jnp.stack([x, x]), (state, actions))
-    batch = jax.vmap(env.step, in_axes=(None, 0, 0))(key, *twice)
+    batch = jax.jit(jax.vmap(env.step, in_axes=(None, 0, 0)))(key, *twice)
     for other in (env.step(key, state, actions), jax.tree.map(lambda x: x[1], batch)):
         same = jax.tree.map(lambda a, b: bool(np.allclose(a, b, atol=1e-6)), out, other)
         assert jax.tree.all(same), f"a step's result must depend on its arguments only: {same}"

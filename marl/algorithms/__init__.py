@@ -88,7 +88,16 @@ def algo_config(algo: Algorithm) -> dict[str, Any]:
     """
     fields = {"name": algo.name, **dataclasses.asdict(algo)}
     fields["hidden"] = list(algo.hidden)
+    if isinstance(algo, PPO):
+        for name in _LATER:
+            if fields[name] == getattr(PPO, name):
+                del fields[name]
     return {key: "inf" if value == math.inf else value for key, value in fields.items()}
+
+
+# Settings that came after the first runs: told where they differ from their defaults only, so
+# that a folder of before is still recognised as the same run.
+_LATER = ("shared_trunk", "max_grad_norm", "critic_lr")
 
 
 def _parse(value: Any) -> Any:

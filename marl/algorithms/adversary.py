@@ -118,8 +118,7 @@ class LearnedAdversary:
     @property
     def optimiser(self) -> optax.GradientTransformation:
         """Adam at `adversary_lr`, or at the agents' `lr`."""
-        lr = self.algo.adversary_lr
-        return optax.adam(self.algo.lr if lr is None else lr)
+        return ppo.optimiser(self.algo, self.algo.adversary_lr)
 
     def init(self, key: Array) -> tuple[Params, Any]:
         """Weights "adversary_actor" and "adversary_critic", and Adam's state."""
@@ -141,9 +140,7 @@ class LearnedAdversary:
             reward = penalised_reward(steps, data.reference, data.kl_coef, algo.penalty)
             steps = steps._replace(reward=reward)
         head = jnp.ones((steps.reward.shape[2], 1), jnp.float32)
-        batch, _ = ppo.make_batch(
-            self.role.critic, own["critic"], steps, head, data.reference, algo
-        )
+        batch, _ = ppo.make_batch(self.role, own, steps, head, data.reference, algo)
 
         def epoch(carry: Any, key: Array) -> tuple[Any, dict[str, Array]]:
             named, opt_state = carry

@@ -163,11 +163,21 @@ class PPO(Algorithm):
         Whether each minibatch's advantages get mean 0 and variance 1.
     eps : float, default 0.1
         Entropy bonus, reward units per nat.
+    shared_trunk : bool, default False
+        Whether a critic is one layer on top of its actor's hidden layers, which then learn from
+        both losses. Not for central critics: they see something else.
+    max_grad_norm : float, optional
+        Length to which the gradient of each learner (actor and critic together) is cut; by default
+        it is left as it is.
+    critic_lr : float, optional
+        Adam's step size for the critics, the learned adversary's too; `lr` (for the adversary's,
+        its own) unless given. A shared trunk is the actor's.
 
     Raises
     ------
     ValueError
-        If a setting is out of its range, or the data of an update cannot be cut into minibatches.
+        If a setting is out of its range, the data of an update cannot be cut into minibatches, or
+        there is no trunk that could be shared.
     """
 
     epochs: int = 4
@@ -177,6 +187,9 @@ class PPO(Algorithm):
     gae_lambda: float = 0.95
     normalise_advantages: bool = False
     eps: float = 0.1
+    shared_trunk: bool = False
+    max_grad_norm: float | None = None
+    critic_lr: float | None = None
 
     name: ClassVar[str] = "ppo"
     central_critic: ClassVar[bool] = False
@@ -194,6 +207,13 @@ class PPO(Algorithm):
                 f"minibatches must divide n_envs * n_steps = {self.n_envs * self.n_steps}, "
                 f"got {self.minibatches}"
             )
+        for field in ("max_grad_norm", "critic_lr"):
+            if getattr(self, field) is not None:
+                within(field, getattr(self, field), 0.0, math.inf, open_ends=True)
+        one_of("shared_trunk", self.shared_trunk, (False, True))
+        if self.shared_trunk and (self.central_critic or not self.hidden):
+            rule = "has a central critic" if self.central_critic else "has no hidden layers"
+            raise ValueError(f"shared_trunk must be False where {self.name} {rule}, got True")
 
     def method(self, env: Env) -> Method:
         """Rollouts at all tables, then epochs of PPO."""
@@ -228,7 +248,7 @@ def within(
         raise ValueError(f"{name} must be {rule}, got {value!r}")
 
 
-def one_of(name: str, value: Any, known: tuple[str, ...]) -> None:
+def one_of(name: str, value: Any, known: tuple[Any, ...]) -> None:
     """Raise ValueError unless `value` is one of `known`."""
     if value not in known:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, known))}, got {value!r}")

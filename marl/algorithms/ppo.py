@@ -28,6 +28,8 @@ class Role(NamedTuple):
 
     actor: Actor
     critic: Critic
+    shared: bool = False
+    """Whether the critic sees the actor's last hidden layer instead of an observation."""
 
 
 class Views(NamedTuple):
@@ -77,11 +79,19 @@ class Batch(NamedTuple):
     """What the critic sees, where that is not `obs`."""
 
 
+def make_role(algo: PPO, n_actions: int, heads: int = 1) -> Role:
+    """Networks of one role of an algorithm; with a shared trunk the critic is its last layer."""
+    shared = algo.shared_trunk
+    critic = Critic(heads, () if shared else algo.hidden, algo.activation)
+    return Role(Actor(n_actions, algo.hidden, algo.activation), critic, shared)
+
+
 def init_role(
     role: Role, key: Array, learners: int, obs_size: int, critic_size: int | None = None
 ) -> Params:
     """Weights {"actor", "critic"}, every leaf with leading axis L; critics may see more."""
-    sizes = (obs_size, critic_size or obs_size)
+    seen = role.actor.hidden[-1] if role.shared else critic_size or obs_size
+    sizes = (obs_size, seen)
     actor, critic = init_weights((role.actor, role.critic), key, learners, sizes)
     return {"actor": actor, "critic": critic}
 
@@ -102,6 +112,44 @@ def values(critic: nn.Module, params: Any, obs: Array) -> Array:
     """Values [L, B, heads] of observations [L, B, o]."""
     heads: Array = jax.vmap(lambda p, x: apply(critic, p, x))(params, obs)
     return heads
+
+
+def both(role: Role, params: Params, obs: Array, seen: Array) -> tuple[Array, Array]:
+    """Logits at `obs` and the critic's heads at `seen`, of one learner; shared, `seen` is `obs`."""
+    if not role.shared:
+        return apply(role.actor, params["actor"], obs), apply(role.critic, params["critic"], seen)
+    found: Any = role.actor.apply({"params": params["actor"]}, obs, method="both")
+    logits, features = found
+    return logits, apply(role.critic, params["critic"], features)
+
+
+def heads_of(role: Role, params: Params, seen: Array) -> Array:
+    """The critics' values [L, B, heads] at [L, B, ...], of weights {"actor", "critic"}."""
+    if not role.shared:
+        return values(role.critic, params["critic"], seen)
+    heads: Array = jax.vmap(lambda p, x: both(role, p, x, x)[1])(params, seen)
+    return heads
+
+
+def optimiser(algo: PPO, lr: float | None = None) -> optax.GradientTransformation:
+    """Adam for {"actor", "critic"}, leaves [L, ...], at step size `lr` or the algorithm's own."""
+    steps = optax.adam(algo.lr if lr is None else lr)
+    if algo.critic_lr is not None:
+        parts = {"actor": steps, "critic": optax.adam(algo.critic_lr)}
+        steps = optax.partition(parts, {part: part for part in parts})
+    if algo.max_grad_norm is None:
+        return steps
+    return optax.chain(clip_each(algo.max_grad_norm), steps)
+
+
+def clip_each(limit: float) -> optax.GradientTransformation:
+    """Gradients [L, ...] cut to a length, each learner's on its own."""
+    clip = optax.clip_by_global_norm(limit)
+
+    def update(grads: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
+        return jax.vmap(lambda own: clip.update(own, optax.EmptyState())[0])(grads), state
+
+    return optax.GradientTransformation(lambda params: optax.EmptyState(), update)
 
 
 def sample(uniform: Array, log_probs: Array) -> Array:
@@ -150,8 +198,8 @@ def flatten(x: Array) -> Array:
 
 
 def make_batch(
-    critic: nn.Module,
-    params: Any,
+    role: Role,
+    params: Params,
     steps: Trajectory,
     head: Array,
     reference: Array,
@@ -165,7 +213,7 @@ def make_batch(
     """
     T, L, C = steps.reward.shape
     every = jnp.concatenate([steps.obs, steps.last_obs[None]]) if states is None else states
-    all_heads = values(critic, params, flatten(every)).reshape(L, T + 1, C, head.shape[-1])
+    all_heads = heads_of(role, params, flatten(every)).reshape(L, T + 1, C, head.shape[-1])
     value = jnp.moveaxis(jnp.sum(all_heads * head, axis=-1), 0, 1)
     done = steps.done.astype(jnp.float32)
     advantage = gae(
@@ -189,7 +237,8 @@ def loss(
     role: Role, params: Params, batch: Batch, regulariser: Regulariser, algo: PPO
 ) -> tuple[Array, dict[str, Array]]:
     """Clipped surrogate + regulariser + value loss of one network, and what to report."""
-    logits = apply(role.actor, params["actor"], batch.obs)
+    seen = batch.obs if batch.state is None else batch.state
+    logits, heads = both(role, params, batch.obs, seen)
     log_probs = jax.nn.log_softmax(mask(logits, batch.legal))
     ratio = jnp.exp(chosen(log_probs, batch.action) - batch.log_prob)
     advantage = batch.advantage
@@ -197,8 +246,6 @@ def loss(
         advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
     clipped = jnp.clip(ratio, 1 - algo.clip, 1 + algo.clip)
     gain = jnp.minimum(ratio * advantage, clipped * advantage).mean()
-    seen = batch.obs if batch.state is None else batch.state
-    heads = apply(role.critic, params["critic"], seen)
     error = jnp.sum(heads * batch.head, axis=-1) - batch.target
     value_loss = jnp.mean(error**2)
     entropy = -jnp.sum(jnp.exp(log_probs) * log_probs, axis=-1).mean()
@@ -235,15 +282,13 @@ def epoch(
 
     if algo.minibatches == 1:
         return descend(carry, batch)
+
+    def descend_on(carry: tuple[Params, Any], places: Array) -> Any:
+        """The part [L, B / minibatches, ...] is copied when it is due, and only once."""
+        return descend(carry, jax.tree.map(lambda x: x[:, places], batch))
+
     order = random.permutation(key, batch.action.shape[1])
-
-    def cut(x: Array) -> Array:
-        """[L, B, ...] -> [minibatches, L, B / minibatches, ...]."""
-        size = x.shape[1] // algo.minibatches
-        x = x[:, order].reshape(x.shape[0], algo.minibatches, size, *x.shape[2:])
-        return jnp.moveaxis(x, 1, 0)
-
-    carry, reports = jax.lax.scan(descend, carry, jax.tree.map(cut, batch))
+    carry, reports = jax.lax.scan(descend_on, carry, order.reshape(algo.minibatches, -1))
     return carry, jax.tree.map(lambda x: x[-1], reports)
 
 

@@ -22,7 +22,6 @@ from marl.algorithms.ppo import Batch, Params, Role, Trajectory, Views
 from marl.algorithms.seats import Seating, Separate, Shared
 from marl.algorithms.srpo import SRPO
 from marl.envs.base import Env
-from marl.networks import Actor, Critic
 
 
 class TrainState(NamedTuple):
@@ -86,8 +85,7 @@ class Setup:
         """The agents' networks."""
         algo = self.algo
         heads = 2 if isinstance(algo, SRPO) and algo.premium_head and self.opposed else 1
-        actor = Actor(self.env.n_actions, algo.hidden, algo.activation)
-        return Role(actor, Critic(heads, algo.hidden, algo.activation))
+        return ppo.make_role(algo, self.env.n_actions, heads)
 
     def init(self, key: Array) -> TrainState:
         """State before the first update."""
@@ -122,7 +120,7 @@ class Setup:
     @cached_property
     def optimiser(self) -> optax.GradientTransformation:
         """The agents' Adam."""
-        return optax.adam(self.algo.lr)
+        return ppo.optimiser(self.algo)
 
     @cached_property
     def adversary(self) -> Adversary | None:
@@ -134,11 +132,7 @@ class Setup:
             from marl.algorithms.tilted import TiltedAdversary
 
             return TiltedAdversary.build(self)
-        n_joint = self.env.n_actions**seating.partners
-        role = Role(
-            Actor(n_joint, algo.hidden, algo.activation),
-            Critic(1, algo.hidden, algo.activation),
-        )
+        role = ppo.make_role(algo, self.env.n_actions**seating.partners)
         size = seating.partners * self.env.obs_size
         return LearnedAdversary(algo, role, seating.learners, size)
 
@@ -281,9 +275,7 @@ def agents_side(setup: Setup, state: TrainState, steps: Trajectory) -> tuple[ppo
     if algo.central_critic:
         every = jnp.concatenate([steps.obs, steps.last_obs[None]])
         states = jax.vmap(setup.seating.joined)(every)
-    batch, heads = ppo.make_batch(
-        setup.role.critic, own["critic"], steps, setup.head, nothing, algo, states=states
-    )
+    batch, heads = ppo.make_batch(setup.role, own, steps, setup.head, nothing, algo, states=states)
 
     def entropy_bonus(log_probs: Array, batch: Batch) -> Array:
         return algo.eps * jnp.sum(jnp.exp(log_probs) * log_probs, axis=-1)

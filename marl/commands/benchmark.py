@@ -49,7 +49,7 @@ def add(commands: Any) -> None:
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="a setting of all methods that have it; may be repeated",
+        help="a setting of all methods that have it, or (srpo.eps=0.03) of one; may be repeated",
     )
     option(
         "--ablate",

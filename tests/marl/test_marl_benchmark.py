@@ -114,13 +114,25 @@ def test_presets_hold_the_papers_settings():
     hanabi: Any = preset("hanabi", "srpo").algo
     assert (hanabi.n_envs, hanabi.epochs, hanabi.tau) == (1000, 15, 0.01)
     assert hanabi.share_policies
+    assert (tag.shared_trunk, tag.max_grad_norm, hanabi.critic_lr) == (True, 10.0, 1e-3)
+    assert not preset("tag", "mappo").algo.shared_trunk  # type: ignore[attr-defined]
     for env, name in itertools.product(PRESETS, ALGORITHMS):
         assert preset(env, name).algo.name == name
     changed: Any = {"settings": {"eps": 0.2}, "ablations": ["tau", "eps"]}
     plan: Any = benchmark_plan("tag", methods=["srpo"], **changed)
     assert plan.methods["srpo"].eps == 0.2
+    assert plan.trainer.eps == 0.2
     assert {cell[0] for cell in plan.sweeps["tau"]} == {"reverse_kl", "kl"}
     assert [cell[2].eps for cell in plan.sweeps["eps"][:4]] == [0.01, 0.03, 0.1, 0.3]
+
+
+def test_a_setting_may_be_one_methods_alone_and_leaves_the_runners_as_they_are():
+    changed = {"n_envs": 4, "ippo.eps": 0.3, "srpo.tau": 100.0, "srpo.penalty": "kl"}
+    plan: Any = benchmark_plan("tag", methods=["ippo", "srpo"], settings=changed)
+    ippo, srpo = plan.methods["ippo"], plan.methods["srpo"]
+    assert (ippo.eps, ippo.n_envs) == (0.3, 4)
+    assert (srpo.eps, srpo.n_envs, srpo.tau, srpo.penalty) == (0.01, 4, 100.0, "kl")
+    assert (plan.trainer.eps, plan.trainer.n_envs, plan.trainer.share_policies) == (0.01, 4, False)
 
 
 @pytest.fixture(scope="module")
@@ -169,11 +181,19 @@ def test_an_interrupted_benchmark_goes_on_bit_by_bit(plan, alone, tmp_path, monk
         (lambda: benchmark_plan("tag", methods=["ipo"]), "unknown method 'ipo', did you mean"),
         (lambda: benchmark_plan("tag", seeds=0), "seeds must be at least 1, got 0"),
         (lambda: benchmark_plan("tag", ablations=["lr"]), "unknown ablation 'lr'"),
+        (
+            lambda: benchmark_plan("tag", methods=["ippo"], settings={"srpo.eps": 1.0}),
+            "unknown method, of those that are compared, in 'srpo.eps' 'srpo'",
+        ),
+        (
+            lambda: benchmark_plan("tag", methods=["ippo"], settings={"ippo.tau": 1.0}),
+            "algorithm 'ippo' has no option 'tau'",
+        ),
         (lambda: marl.make_env("tag", runner="none"), r"which is no file; marl\.envs\.tag"),
     ],
 )
 def test_bad_plans_and_missing_runners_get_clear_errors(call, words):
-    with pytest.raises(ValueError, match=words):
+    with pytest.raises((ValueError, TypeError), match=words):
         call()
 
 

@@ -80,13 +80,14 @@ def test_tag_agrees_with_pettingzoos_step_by_step():
 
 def test_chasers_share_what_either_of_them_catches():
     env = marl.make_env("tag", horizon=5)
-    state, _ = env.reset(jax.random.key(0))
+    state, _ = jax.jit(env.reset)(jax.random.key(0))
     far = jnp.array([[0.5, 0.5], [-0.5, -0.5], [0.5, 0.45], [-0.8, 0.8], [0.8, -0.8]])
-    out = env.step(jax.random.key(0), state.replace(p_pos=far), jnp.array([0, 0]))
+    out = jax.jit(env.step)(jax.random.key(0), state.replace(p_pos=far), jnp.array([0, 0]))
     assert out.info["tags"].tolist() == [1.0, 0.0]
     assert float(out.shared) == pytest.approx(1.0)
     assert out.private.tolist() == [0.0, 0.0]
-    starts = jax.vmap(lambda key: env.reset(key)[0].p_pos)(jax.random.split(jax.random.key(1), 200))
+    places = jax.jit(jax.vmap(lambda key: env.reset(key)[0].p_pos))
+    starts = places(jax.random.split(jax.random.key(1), 200))
     assert 0.8 < float(jnp.abs(starts[:, 3:]).max()) <= 0.9
     assert float(jnp.abs(starts[:, :3]).max()) > 0.95
 

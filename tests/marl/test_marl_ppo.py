@@ -1,6 +1,7 @@
 """The PPO core against plain loops, and the adversary's terms against closed forms."""
 
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -183,3 +184,122 @@ def test_reward_penalty_has_the_losss_value_and_gradient(penalty):
     assert float(p @ cost) == pytest.approx(float(divergence(logits)), rel=1e-4)
     score = jax.jacobian(jax.nn.log_softmax)(logits)
     np.testing.assert_allclose((p * cost) @ score, jax.grad(divergence)(logits), atol=1e-5)
+
+
+def joint_gradient(role, params, obs):
+    """Of the critic's squared error alone, with zeros as its targets; leaves [L, ...]."""
+
+    def error(params):
+        return jnp.sum(ppo.heads_of(role, params, obs) ** 2)
+
+    return jax.grad(error)(params)
+
+
+def test_a_shared_trunk_carries_the_critic_and_learns_from_it():
+    shared = ppo.make_role(marl.IPPO(hidden=(6, 5), activation="relu", shared_trunk=True), 4)
+    apart = ppo.make_role(marl.IPPO(hidden=(6, 5), activation="relu"), 4)
+    obs = jnp.asarray(RNG.normal(size=(2, 7, 3)), jnp.float32)
+    params = ppo.init_role(shared, jax.random.key(0), 2, 3)
+    assert params["critic"]["Dense_0"]["kernel"].shape == (2, 5, 1)
+    assert len(params["critic"]) == 1
+    for learner in range(2):
+        net = jax.tree.map(lambda x, i=learner: np.asarray(x)[i], params)
+        x = np.asarray(obs[learner])
+        for layer in ("Dense_0", "Dense_1"):
+            x = np.maximum(x @ net["actor"][layer]["kernel"] + net["actor"][layer]["bias"], 0)
+        want = x @ net["critic"]["Dense_0"]["kernel"] + net["critic"]["Dense_0"]["bias"]
+        np.testing.assert_allclose(ppo.heads_of(shared, params, obs)[learner], want, atol=1e-5)
+    grads = joint_gradient(shared, params, obs)
+    assert all(float(jnp.abs(grads["actor"][f"Dense_{k}"]["kernel"]).max()) > 0 for k in (0, 1))
+    assert float(jnp.abs(grads["actor"]["Dense_2"]["kernel"]).max()) == 0  # the policy's own
+    lone = ppo.init_role(apart, jax.random.key(0), 2, 3)
+    untouched = joint_gradient(apart, lone, obs)["actor"]
+    assert max(float(jnp.abs(leaf).max()) for leaf in jax.tree.leaves(untouched)) == 0
+
+
+def test_each_learners_gradient_is_cut_on_its_own():
+    clip = ppo.clip_each(2.0)
+    grads = {"actor": jnp.array([[3.0, 0.0], [0.3, 0.0]]), "critic": jnp.array([[4.0], [0.4]])}
+    cut, _ = clip.update(grads, clip.init(grads))
+    np.testing.assert_allclose(cut["actor"], [[1.2, 0.0], [0.3, 0.0]], rtol=1e-6)  # 3 * 2 / 5
+    np.testing.assert_allclose(cut["critic"], [[1.6], [0.4]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("limit", [None, 0.5])
+def test_a_critic_may_have_a_step_size_of_its_own(limit):
+    algo = marl.IPPO(lr=1e-3, critic_lr=1e-2, max_grad_norm=limit)
+    weights = {"actor": jnp.zeros((1, 3)), "critic": jnp.zeros((1, 2))}
+    grads = jax.tree.map(lambda x: x + 1e3, weights)
+    for lr, own in ((None, 1e-3), (5e-3, 5e-3)):
+        optimiser = ppo.optimiser(algo, lr)
+        steps, _ = optimiser.update(grads, optimiser.init(weights), weights)
+        # Adam's first step is its step size, against the gradient's sign.
+        np.testing.assert_allclose(steps["actor"], -own, rtol=1e-3)
+        np.testing.assert_allclose(steps["critic"], -1e-2, rtol=1e-3)
+
+
+def test_agents_and_adversaries_learn_with_a_trunk_clipping_and_two_step_sizes():
+    size: dict[str, Any] = {"n_envs": 2, "n_steps": 4, "hidden": (4,), "epochs": 1}
+    algo = marl.SRPO(**size, shared_trunk=True, max_grad_norm=0.5, critic_lr=1e-3)
+    trainer = marl.Trainer(marl.make_env("kitchen", horizon=4), algo)
+    state = jax.jit(trainer.init)(jax.random.key(0))
+    after, metrics = jax.jit(lambda s: trainer.advance(s, 2))(state)
+    assert after.params["critic"]["Dense_0"]["kernel"].shape == (2, 4, 1)
+    assert after.params["adversary_critic"]["Dense_0"]["kernel"].shape == (2, 4, 1)
+    for name, weights in state.params.items():
+        moved = jax.tree.map(lambda a, b: float(jnp.abs(a - b).max()), after.params[name], weights)
+        assert min(jax.tree.leaves(moved)) > 0, name
+    assert np.isfinite(metrics["value_loss"]).all()
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: marl.IPPO(max_grad_norm=0), r"max_grad_norm must be in \(0.0, inf\), got 0"),
+        (lambda: marl.IPPO(critic_lr=-1.0), r"critic_lr must be in \(0.0, inf\), got -1.0"),
+        (
+            lambda: marl.make_algo("ippo", shared_trunk="no"),
+            "shared_trunk must be one of False, True, got 'no'",
+        ),
+        (lambda: marl.MAPPO(shared_trunk=True), "False where mappo has a central critic, got True"),
+        (lambda: marl.IPPO(shared_trunk=True, hidden=()), "where ippo has no hidden layers"),
+    ],
+)
+def test_bad_optimiser_settings_get_clear_errors(call, words):
+    with pytest.raises(ValueError, match=words):
+        call()
+
+
+def test_later_settings_are_told_only_where_they_are_used():
+    """A folder that was begun before there were such settings is still the same run."""
+    plain = marl.algo_config(marl.SRPO())
+    assert not {"shared_trunk", "max_grad_norm", "critic_lr"} & set(plain)
+    assert marl.make_algo(**plain) == marl.SRPO()
+    algo = marl.SRPO(max_grad_norm=10.0)
+    assert marl.algo_config(algo)["max_grad_norm"] == 10.0
+    assert marl.make_algo(**marl.algo_config(algo)) == algo
+    assert "critic_lr" in marl.algo_config(marl.make_algo("maddpg"))
+
+
+def test_an_epoch_takes_every_sample_once_in_parts_that_are_drawn():
+    algo = marl.IPPO(n_envs=2, n_steps=6, minibatches=3, hidden=(5,))
+    role, key = ppo.make_role(algo, 4), jax.random.key(3)
+    params = ppo.init_role(role, jax.random.key(0), 2, 3)
+    batch = jax.tree.map(lambda *x: jnp.stack(x), one_batch(12), one_batch(12))
+    optimiser = ppo.optimiser(algo)
+
+    def pass_over(batch, algo, carry):
+        none = {"regulariser": lambda log_probs, batch: jnp.zeros(()), "algo": algo}
+        return ppo.epoch(role, optimiser, carry, key, batch=batch, **none)[0]
+
+    first = (params, optimiser.init(params))
+    got, _ = jax.jit(lambda carry: pass_over(batch, algo, carry))(first)
+    order = np.asarray(jax.random.permutation(key, 12)).reshape(3, 4)
+    assert sorted(order.ravel()) == list(range(12))
+    whole = marl.IPPO(n_envs=2, n_steps=2)
+    step = jax.jit(lambda part, carry: pass_over(part, whole, carry))
+    carry = first
+    for places in order:
+        carry = step(jax.tree.map(lambda x, p=places: x[:, p], batch), carry)
+    for mine, theirs in zip(jax.tree.leaves(got), jax.tree.leaves(carry[0]), strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=1e-6)

@@ -1,6 +1,9 @@
 """The page and its figures: complete, self-contained, and safe whatever the names are."""
 
 import re
+from itertools import pairwise
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,6 +12,7 @@ pytest.importorskip("jax")
 pytest.importorskip("jinja2")
 
 from marl import figures
+from marl.algorithms import ALGORITHMS
 from marl.checkpoint import CheckpointError
 from marl.crossplay import Against, CrossPlay
 from marl.figures import Curve
@@ -154,6 +158,29 @@ def test_the_heat_map_shows_the_matrix():
     (image,) = figures.heat_map(cross).axes[0].images
     np.testing.assert_array_equal(image.get_array(), cross.returns)
     assert image.get_cmap().name == "cividis"
+
+
+@pytest.mark.parametrize("names", [("ippo", "srpo"), tuple(ALGORITHMS)], ids=len)
+def test_the_names_along_the_heat_map_do_not_overlap(names):
+    groups = np.repeat(names, 3)
+    members = {name: np.flatnonzero(groups == name) for name in names}
+    returns = np.zeros((len(groups), len(groups)))
+    cross: Any = SimpleNamespace(
+        groups=tuple(groups), names=names, returns=returns, members=members.__getitem__
+    )
+    figure = figures.heat_map(cross)
+    figure.draw_without_rendering()
+    ax = figure.axes[0]
+    for labels in (ax.get_xticklabels(), ax.get_yticklabels()):
+        assert [label.get_text() for label in labels] == list(names)
+        upright = [label.get_rotation() % 90 == 0 for label in labels]
+        boxes = [label.get_window_extent() for label in labels]
+        for first, second in pairwise(boxes):
+            if all(upright):
+                assert not first.overlaps(second)
+            else:  # slanted lines of text, 10 points high: their distance is what counts
+                distance = (second.x1 - first.x1) * np.sin(np.radians(40))
+                assert distance > 10 * figure.dpi / 72
 
 
 def test_the_curves_are_means_over_teams():

@@ -10,6 +10,7 @@ import sys
 import textwrap
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -308,3 +309,15 @@ def test_the_watchdog_bites_only_when_nothing_happens(capsys):
         time.sleep(0.5)
     assert ends == [STALLED]
     assert "no progress for" in capsys.readouterr().err
+
+
+def test_a_setting_in_whole_numbers_is_the_same_run(tmp_path):
+    """``--set eps=1`` on the command line goes on with what ``IPPO(eps=1.0)`` began."""
+    env = marl.make_env("kitchen")
+    size: dict[str, Any] = {"n_envs": 2, "n_steps": 8, "hidden": (8, 8)}
+    options: dict[str, Any] = {"steps": 32, "seeds": 1, "log_every": 1}
+    first = train_run(env, marl.make_algo("ippo", eps=1.0, **size), tmp_path, **options)
+    again = train_run(env, marl.make_algo("ippo", eps=1, **size), tmp_path, **options)
+    assert again.config.digest == first.config.digest
+    with pytest.raises(CheckpointError, match=r"another run \(algo.eps: 2, not 1.0\)"):
+        train_run(env, marl.make_algo("ippo", eps=2, **size), tmp_path, **options)
