@@ -119,6 +119,24 @@ def test_methods_use_the_same_number_of_debates():
     assert ippo.updates * ippo.per_update == srpo.updates * srpo.per_update == 640
 
 
+def test_the_adversary_earns_what_it_can_still_change(problems, make_agent):
+    """Agent i answers the same round without having seen it: only later rounds count."""
+    training = Training(credit="round", discount=0.5, **SMALL)
+    trainer = Trainer((make_agent(0), make_agent(1)), problems["train"], training, SHORT)
+    assert trainer.adversaries is not None
+    adversary = trainer.adversaries[0]
+    debate = trainer._hold((trainer.agents[0], adversary.agent), "adversary 0")
+    right = [(True, True, False), (True, False, True), (False, True, False), (False, False, False)]
+    turns = [
+        (dataclasses.replace(turn[0], correct=torch.tensor([k[r] for k in right])), turn[1])
+        for r, turn in enumerate(debate.turns)
+    ]
+    debate = dataclasses.replace(debate, turns=tuple(turns))
+    lesson, _ = trainer._adversary_lesson(0, debate, adversary, trainer.agents[1])
+    expected = [[-0.5, -0.25, -0.5, 0.0], [0.0, -0.5, 0.0, 0.0], [0.0] * 4]
+    assert torch.stack(list(lesson.returns)).tolist() == expected
+
+
 @pytest.mark.parametrize("kl_in", ["reward", "loss"])
 @pytest.mark.parametrize("advantage", ["group", "value"])
 def test_a_high_price_keeps_the_adversary_at_its_partner(problems, make_agent, kl_in, advantage):
