@@ -25,7 +25,7 @@ _LAST = Training(algo="ippo", debates=2560, warmup=5)
 
 @dataclass(frozen=True, kw_only=True)
 class Design:
-    """What a design changes: supervised debates, the training of gate 2, the prompt.
+    """What a design changes: supervised debates, the training of the last gate, the prompt.
 
     Attributes
     ----------
@@ -71,7 +71,7 @@ DESIGNS = {
     ),
     "trust-round-more": replace(
         _TRUST,
-        why="trust-round; twice the rate, half as many debates again (that of reproduce --quick)",
+        why="trust-round; twice the rate, half as many debates again",
         drill=_ROUND,
     ),
     "equal-round": replace(
@@ -90,6 +90,11 @@ DESIGNS = {
         why="200 steps with two right answers in view: it reads them, and believes what it reads",
         sft=SFT(steps=0, read_steps=200),
         drill=replace(_ROUND, discount=0.0, group=8),
+    ),
+    "read-wide": Design(
+        why="read; sixty updates of 256 debates at 3e-4 (that of reproduce --quick)",
+        sft=SFT(steps=0, read_steps=200),
+        drill=replace(_ROUND, lr=3e-4, questions=32, group=8, debates=15360),
     ),
 }
 
@@ -172,7 +177,7 @@ def table(rows: list[dict[str, Any]]) -> str:
         marks = [f"{g['value']:.3f} {'passed' if g['passed'] else 'FAILED'}" for g in gates]
         lines.append(
             f"| {row['design']} | {row['why']} | {row['alone']:.3f} | {' | '.join(marks)} | "
-            f"{'; '.join(g['detail'] for g in gates)} | {row['seconds']} |"
+            f"{'; '.join(g['detail'] for g in gates)} | {row['seconds'] or '-'} |"
         )
     return "\n".join(lines)
 

@@ -1,4 +1,4 @@
-"""Train one agent beside a partner that does not learn, and judge a design by both gates."""
+"""Train one agent beside a partner that does not learn, and judge a design by its gates."""
 
 from __future__ import annotations
 

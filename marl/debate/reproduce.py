@@ -48,7 +48,7 @@ class Plan:
     training : Training
         Shared by the methods, which differ in ``algo`` alone.
     drill : Training
-        Of the second gate.
+        Of the last gate, the ceiling.
     protocol : Protocol
     """
 
@@ -56,7 +56,7 @@ class Plan:
     seeds: int = 2
     problems: int = 20000
     questions: int = 300
-    sft: SFT = field(default_factory=lambda: SFT(stop_at=0.35))
+    sft: SFT = field(default_factory=SFT)
     training: Training = _COMMON
     drill: Training = _DRILL
     protocol: Protocol = field(default_factory=lambda: Protocol(order="random", max_new_tokens=24))
@@ -85,7 +85,8 @@ def reproduce(
     Parameters
     ----------
     out : path
-        Folder of data, models, runs and the report. What is complete there is not made again.
+        Folder of data, models, runs and the report. What is complete there is not made again; a
+        plan with more seeds, else the same, adds its runs.
     plan : Plan
         ``QUICK`` (one size, two seeds a method) or ``FULL`` (two sizes, three seeds), or your own.
     workers : int
@@ -156,11 +157,13 @@ def _jobs(plan: Plan, out: Path, seed: int) -> list[tuple[Any, ...]]:
 
 
 def _same_plan(plan: Plan, seed: int, out: Path) -> None:
-    """Write the plan, or raise if the folder holds another one."""
+    """Write the plan, or raise if the folder holds another one; more runs are no other plan."""
     place = out / "plan.json"
     wanted = json.loads(json.dumps({"seed": seed, **asdict(plan)}))
-    if place.exists() and json.loads(place.read_text(encoding="utf-8")) != wanted:
-        raise ValueError(f"{out} holds another experiment; name another folder")
+    if place.exists():
+        found = json.loads(place.read_text(encoding="utf-8"))
+        if {**found, "seeds": plan.seeds} != wanted or found["seeds"] > plan.seeds:
+            raise ValueError(f"{out} holds another experiment; name another folder")
     out.mkdir(parents=True, exist_ok=True)
     write_whole(place, json.dumps(wanted, indent=2).encode())
 

@@ -41,7 +41,7 @@ class SFT:
     steps: int = 4000
     batch: int = 64
     lr: float = 2e-3
-    stop_at: float = 0.45
+    stop_at: float = 0.35
     check_every: int = 50
     check_on: int = 400
     read_steps: int = 200
@@ -124,7 +124,7 @@ class Training:
     credit: Literal["final", "round"] = "final"
     eps: float = 0.0
     anchor: float = 0.0
-    micro_batch: int = 64
+    micro_batch: int = 32
 
     def __post_init__(self) -> None:
         """Check each field."""

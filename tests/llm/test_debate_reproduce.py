@@ -41,9 +41,13 @@ def test_from_nothing_to_both_tables_and_on_from_there(tmp_path):
     kept = {p: p.stat().st_mtime_ns for p in tmp_path.glob("models/**/*.safetensors")}
     assert reproduce(tmp_path, plan=TINY, workers=1, tell=said.append) == text
     assert kept == {p: p.stat().st_mtime_ns for p in kept}
-    other = dataclasses.replace(TINY, seeds=2)
-    with pytest.raises(ValueError, match="holds another experiment"):
-        reproduce(tmp_path, plan=other, workers=1)
+    more = dataclasses.replace(TINY, seeds=2)
+    assert reproduce(tmp_path, plan=more, workers=1, tell=said.append) != text
+    assert len(list((tmp_path / "runs").iterdir())) == 4
+    assert all(p.stat().st_mtime_ns == when for p, when in kept.items())
+    for other in (TINY, dataclasses.replace(more, questions=9)):
+        with pytest.raises(ValueError, match="holds another experiment"):
+            reproduce(tmp_path, plan=other, workers=1)
 
 
 def test_plans_compare_like_with_like():
