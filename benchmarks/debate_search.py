@@ -1,10 +1,10 @@
-"""Search for a design in which an effect of SRPO could show: both gates for each design tried.
+"""Search for a design in which an effect of SRPO could show: the gates for each design tried.
 
     python -m benchmarks.debate_search --solo models/solo --data problems.jsonl --out search/
     python -m benchmarks.debate_search --show docs/marl/debate/search
 
 Each design teaches the model of ``--solo``, which solves problems alone, to debate, and is judged
-by the two gates. ``--out`` keeps models and a line of JSON per design; what is there is not done
+by the gates. ``--out`` keeps models and a line of JSON per design; what is there is not done
 again. The table of all lines, as Markdown, is printed at the end; ``--show`` prints it alone.
 """
 
@@ -25,7 +25,7 @@ _LAST = Training(algo="ippo", debates=2560, warmup=5)
 
 @dataclass(frozen=True, kw_only=True)
 class Design:
-    """What a design changes: supervised debates, the training of gate 2, the prompt.
+    """What a design changes: supervised debates, the training of the last gate, the prompt.
 
     Attributes
     ----------
@@ -37,12 +37,12 @@ class Design:
     """
 
     why: str
-    sft: SFT = field(default_factory=lambda: SFT(steps=0))
+    sft: SFT = field(default_factory=lambda: SFT(steps=0, read_steps=0, debate_steps=100))
     drill: Training = _LAST
     protocol: Protocol = field(default_factory=lambda: Protocol(order="random", max_new_tokens=24))
 
 
-_LONG = SFT(steps=0, lr=2e-3 / 0.35, debate_steps=200)
+_LONG = SFT(steps=0, lr=2e-3 / 0.35, read_steps=0, debate_steps=200)
 _ROUND = Training(algo="ippo", credit="round", discount=0.5, debates=3840, warmup=5, lr=2e-4)
 _TRUST = Design(why="the partner is right more often: 80 % against 50 %, told by the tag alone")
 DESIGNS = {
@@ -71,20 +71,30 @@ DESIGNS = {
     ),
     "trust-round-more": replace(
         _TRUST,
-        why="trust-round; twice the rate, half as many debates again (that of reproduce --quick)",
+        why="trust-round; twice the rate, half as many debates again",
         drill=_ROUND,
     ),
     "equal-round": replace(
         _TRUST,
         why="own and partner's answer right equally often: only checking the sums can tell",
-        sft=SFT(steps=0, own_wrong=0.5, partner_wrong=0.5),
+        sft=SFT(steps=0, read_steps=0, debate_steps=100, own_wrong=0.5, partner_wrong=0.5),
         drill=_ROUND,
     ),
     "trust-95-round": replace(
         _TRUST,
         why="the partner nearly always right, the strongest trust",
-        sft=SFT(steps=0, own_wrong=0.6, partner_wrong=0.05),
+        sft=SFT(steps=0, read_steps=0, debate_steps=100, own_wrong=0.6, partner_wrong=0.05),
         drill=_ROUND,
+    ),
+    "read": Design(
+        why="200 steps with two right answers in view: it reads them, and believes what it reads",
+        sft=SFT(steps=0, read_steps=200),
+        drill=replace(_ROUND, discount=0.0, group=8),
+    ),
+    "read-wide": Design(
+        why="read; sixty updates of 256 debates at 3e-4 (that of reproduce --quick)",
+        sft=SFT(steps=0, read_steps=200),
+        drill=replace(_ROUND, lr=3e-4, questions=32, group=8, debates=15360),
     ),
 }
 
@@ -133,7 +143,8 @@ def _judge(name: str, design: Design, args: Any) -> dict[str, Any]:
     problems = read_problems(args.data)
     held_out = read_problems(args.data, split="test")
     taught = design.sft
-    folder = args.out / f"model-{taught.own_wrong}-{taught.partner_wrong}-{taught.debate_steps}"
+    shares = f"{taught.own_wrong}-{taught.partner_wrong}"
+    folder = args.out / f"model-{taught.read_steps}-{taught.debate_steps}-{shares}"
     if not (folder / "accuracy.json").exists():
         agent = load_agent(args.solo)
         accuracy = train_supervised(agent, problems, design.sft, seed=0, held_out=held_out)
@@ -157,15 +168,16 @@ def _judge(name: str, design: Design, args: Any) -> dict[str, Any]:
 def table(rows: list[dict[str, Any]]) -> str:
     """Return what was found as Markdown, a line a design."""
     lines = [
-        "| design | guess | alone | order swap (< .10) | ceiling (> .10) | details | CPU s |",
-        "|---|---|---:|---:|---:|---|---:|",
+        "| design | guess | alone | reading (> .20) | order swap (< .10) | ceiling (> .10) "
+        "| details | CPU s |",
+        "|---|---|---:|---:|---:|---:|---|---:|",
     ]
     for row in rows:
-        swap, top = row["gates"]
-        marks = [f"{g['value']:.3f} {'passed' if g['passed'] else 'FAILED'}" for g in (swap, top)]
+        gates = row["gates"]
+        marks = [f"{g['value']:.3f} {'passed' if g['passed'] else 'FAILED'}" for g in gates]
         lines.append(
-            f"| {row['design']} | {row['why']} | {row['alone']:.3f} | {marks[0]} | {marks[1]} | "
-            f"{swap['detail']}; {top['detail']} | {row['seconds']} |"
+            f"| {row['design']} | {row['why']} | {row['alone']:.3f} | {' | '.join(marks)} | "
+            f"{'; '.join(g['detail'] for g in gates)} | {row['seconds'] or '-'} |"
         )
     return "\n".join(lines)
 

@@ -1,4 +1,4 @@
-"""Train one agent beside a partner that does not learn, and judge a design by both gates."""
+"""Train one agent beside a partner that does not learn, and judge a design by its gates."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 
 from marl.debate.episode import FixedSpeaker, ModelSpeaker, hold
 from marl.debate.evaluate import play, wrong_partner
-from marl.debate.gates import Gate, ceiling, disagreements, tag_test
+from marl.debate.gates import Gate, ceiling, disagreements, reading_test, tag_test
 from marl.debate.learn import Lesson, centred, improve, rewards
 from marl.debate.models import Agent
 from marl.debate.problems import Problem
@@ -81,7 +81,7 @@ def judge(
     seed: int,
     report: Callable[[int, float], None] | None = None,
 ) -> list[Gate]:
-    """Return the verdict of both gates on the model from which debaters would start.
+    """Return the verdict of every gate on the model from which debaters would start.
 
     Parameters
     ----------
@@ -107,6 +107,7 @@ def judge(
     beaten = [p for p in to_learn if p.question in lessons]
     if not problems or not beaten:
         raise ValueError("the agent makes no mistakes on these problems: harder ones are needed")
+    read = reading_test(agent, problems, wrong, protocol, seed=seed)
     order = tag_test(agent, problems, answers, protocol, seed=seed)
     trained = drill(
         agent, wrong_partner(lessons, beaten), beaten, training, protocol, seed=seed, report=report
@@ -116,4 +117,4 @@ def judge(
         play(problems, (ModelSpeaker(hero), partner), protocol, seed=seed)[0]
         for hero in (trained, agent)
     ]
-    return [order, ceiling(found[0], found[1])]
+    return [read, order, ceiling(found[0], found[1])]

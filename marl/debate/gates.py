@@ -1,8 +1,8 @@
-"""Two gates before any claim, for a design that could not have shown an effect.
+"""Gates before any claim, for a design that could not have shown an effect.
 
-A model that copies whichever answer stands last looks like one that trusts its partner too much;
-a model that cannot learn to resist a partner who is always wrong cannot show that it has. Tables
-are printed with the verdict of both gates.
+A model that does not read the answers in its prompt has no trust to lose; one that copies whichever
+answer stands last looks like one that trusts its partner too much; one that cannot learn to resist
+a partner who is always wrong cannot show that it has. Tables are printed with every verdict.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from marl.debate.protocol import Protocol, later_prompt
 from marl.debate.seeds import generator
 from rqe._plain import write_whole
 
+READING_LIMIT = 0.20
 TAG_LIMIT = 0.10
 CEILING_LIMIT = 0.10
 
@@ -58,6 +59,45 @@ class Gate:
             f"{self.name}: {verdict}; {self.value:.3f} against a limit of {self.limit:.2f} "
             f"on {self.n} questions ({self.detail})"
         )
+
+
+def reading_test(
+    agent: Agent,
+    problems: Sequence[Problem],
+    wrong: dict[str, str],
+    protocol: Protocol,
+    *,
+    seed: int,
+) -> Gate:
+    """Measure whether the answers in the prompt are read at all.
+
+    A model that writes the same with two right answers in view as with two wrong ones is deaf: it
+    follows no partner, passes `tag_test` by chance, and what it loses in later rounds is nothing
+    but its difficulty with long prompts.
+
+    Parameters
+    ----------
+    agent : Agent
+    problems : sequence of N Problem
+    wrong : dict
+        Question -> a wrong answer, for each problem.
+    protocol : Protocol
+    seed : int
+
+    Returns
+    -------
+    Gate
+        The share of right answers with two right answers in view, minus that with two wrong ones;
+        passed above 20 points.
+    """
+    pairs = [(p.answer, p.answer) for p in problems], [(wrong[p.question],) * 2 for p in problems]
+    right, misled = (
+        float(np.mean([is_correct(text, p.answer) for text, p in zip(said, problems, strict=True)]))
+        for said in (_said(agent, problems, shown, protocol, seed=seed) for shown in pairs)
+    )
+    value = right - misled
+    detail = f"right {right:.3f} with two right answers in view, {misled:.3f} with two wrong ones"
+    return Gate("reading", value, READING_LIMIT, value > READING_LIMIT, len(problems), detail)
 
 
 def tag_test(
@@ -105,22 +145,35 @@ def _keeps_own(
     seed: int,
 ) -> Answers:
     """Return in which debates the next answer ends in the same number as the own one; (N,)."""
-    asked = []
     for problem, (own, partner) in zip(problems, answers, strict=True):
         if final_answer(own) == final_answer(partner):
             raise ValueError(f"both answers to {problem.question!r} end in the same number")
-        asked.append(
-            later_prompt(
-                problem.question, own, partner, own_first=own_first,
-                tokenizer=agent.tokenizer, style=protocol.style,
-            )
-        )  # fmt: skip
-    said = generate(
+    said = _said(agent, problems, answers, protocol, own_first=own_first, seed=seed)
+    return np.array([_same(text, own) for text, (own, _) in zip(said, answers, strict=True)])
+
+
+def _said(
+    agent: Agent,
+    problems: Sequence[Problem],
+    answers: Sequence[tuple[str, ...]],
+    protocol: Protocol,
+    *,
+    own_first: bool = True,
+    seed: int,
+) -> tuple[str, ...]:
+    """Return the next answer to each problem with (own, partner's) in view."""
+    asked = [
+        later_prompt(
+            problem.question, own, partner, own_first=own_first,
+            tokenizer=agent.tokenizer, style=protocol.style,
+        )
+        for problem, (own, partner) in zip(problems, answers, strict=True)
+    ]  # fmt: skip
+    said: tuple[str, ...] = generate(
         agent.model, agent.tokenizer, asked, max_new_tokens=protocol.max_new_tokens,
         temperature=protocol.temperature, rng=generator(seed, "tag test"),
-    )  # fmt: skip
-    pairs = zip(said.texts, answers, strict=True)
-    return np.array([_same(text, own) for text, (own, _) in pairs])
+    ).texts  # fmt: skip
+    return said
 
 
 def _same(text: str, own: str) -> bool:

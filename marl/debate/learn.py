@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -110,7 +110,8 @@ def improve(
 ) -> dict[str, float]:
     """Improve an agent on a lesson, in place; return loss, entropy and clipped share per token.
 
-    Gradients are accumulated over pieces of ``micro_batch`` debates, and summed over processes.
+    Gradients are accumulated over pieces of ``micro_batch`` debates of about equal length, and
+    summed over processes.
     Debates whose whole group earned the same teach nothing and are left out, of the entropy too,
     unless something else is charged on their tokens.
     """
@@ -131,7 +132,7 @@ def improve(
         ):
             teaches = advantages.abs().amax(dim=1) > 0.0
             chosen = torch.arange(len(teaches)) if everything else teaches.cpu().nonzero()[:, 0]
-            for index in chosen.split(training.micro_batch) if len(chosen) else ():
+            for index in _by_length(completions, chosen, training.micro_batch):
                 piece = completions.rows(index)
                 width = piece.answer_mask.shape[1]
                 loss, parts = _loss(
@@ -152,6 +153,13 @@ def improve(
     return {name: value * crew.size for name, value in totals.items()}
 
 
+def _by_length(completions: Completions, chosen: Tensor, most: int) -> Iterator[Tensor]:
+    """Yield the chosen rows in pieces of about equal length: what is padding is not computed."""
+    if len(chosen):
+        used = completions.mask.sum(dim=1).cpu()[chosen]
+        yield from chosen[used.argsort(stable=True)].split(most)
+
+
 def _loss(
     agent: Agent,
     piece: Completions,
@@ -167,7 +175,8 @@ def _loss(
     log_probs = answer_logits(agent.model, piece, temperature)
     ratio = (token_log_probs(log_probs, piece) - piece.log_probs).exp()
     gain = torch.minimum(ratio * advantages, ratio.clamp(1.0 - clip, 1.0 + clip) * advantages)
-    entropy = -(log_probs.exp() * log_probs).sum(dim=-1)
+    with torch.set_grad_enabled(eps != 0.0):  # a number to look at, unless it is charged
+        entropy = -(log_probs.exp() * log_probs).sum(dim=-1)
     per_token = -gain - eps * entropy
     pulled = torch.zeros_like(gain)
     for pull in pulls:

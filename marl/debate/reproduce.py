@@ -23,7 +23,11 @@ Tell = Callable[[str], None]
 
 # Each answer earns its own reward too: a first answer hardly moves the last one, and credited with
 # that alone it would learn mostly from chance.
-_COMMON = Training(credit="round", discount=0.5)
+_COMMON = Training(
+    credit="round", discount=0.5, group=8, lr=2e-4, adversary_lr=6e-4, warmup=5, debates=2560
+)
+# Gradients of two batches of 256 debates have a cosine of .1: smaller ones teach chance alone.
+_DRILL = replace(_COMMON, algo="ippo", questions=32, lr=3e-4, debates=15360)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +48,7 @@ class Plan:
     training : Training
         Shared by the methods, which differ in ``algo`` alone.
     drill : Training
-        Of the second gate.
+        Of the last gate, the ceiling.
     protocol : Protocol
     """
 
@@ -53,10 +57,8 @@ class Plan:
     problems: int = 20000
     questions: int = 300
     sft: SFT = field(default_factory=SFT)
-    training: Training = field(default_factory=lambda: replace(_COMMON, debates=2560, warmup=5))
-    drill: Training = field(
-        default_factory=lambda: replace(_COMMON, algo="ippo", debates=3840, warmup=5, lr=2e-4)
-    )
+    training: Training = _COMMON
+    drill: Training = _DRILL
     protocol: Protocol = field(default_factory=lambda: Protocol(order="random", max_new_tokens=24))
 
     @property
@@ -72,7 +74,6 @@ FULL = Plan(
     seeds=3,
     questions=1000,
     training=replace(_COMMON, debates=12800),
-    drill=replace(_COMMON, algo="ippo", debates=6400, lr=2e-4),
 )
 
 
@@ -84,7 +85,8 @@ def reproduce(
     Parameters
     ----------
     out : path
-        Folder of data, models, runs and the report. What is complete there is not made again.
+        Folder of data, models, runs and the report. What is complete there is not made again; a
+        plan with more seeds, else the same, adds its runs.
     plan : Plan
         ``QUICK`` (one size, two seeds a method) or ``FULL`` (two sizes, three seeds), or your own.
     workers : int
@@ -107,11 +109,17 @@ def reproduce(
     if not data.exists():
         write_problems(data, generate_problems(plan.problems, seed=seed))
     held_out = read_problems(data, split="test")[: plan.questions]
+    sizes, teams = ", ".join(plan.sizes), len(plan.teams)
     with _pool(workers) as pool:
+        say(f"supervised training from nothing: {sizes}")
         _each(pool, _make_model, [(plan, out, size, seed) for size in plan.sizes], say)
+        say(f"the gates, and {plan.seeds} runs a method of {teams} team(s), {workers} at a time")
         gates_job = pool.submit(_run_gates, plan, out, seed)
         paths = _each(pool, _make_run, _jobs(plan, out, seed), say)
         gates = gates_job.result()
+    for gate in gates:
+        say(str(gate))
+    say(f"evaluation on {len(held_out)} held-out problems")
     models = [str(out / "models" / size) for size in plan.sizes]
     runs = [open_run(path) for path in paths]
     text = evaluate_runs(
@@ -125,7 +133,17 @@ def _pool(workers: int) -> Executor:
     """Return processes of one thread each; for one worker, this process itself."""
     if workers == 1:
         return ThreadPoolExecutor(max_workers=1)
-    return ProcessPoolExecutor(max_workers=workers, mp_context=get_context("spawn"))
+    context = get_context("spawn")
+    return ProcessPoolExecutor(max_workers=workers, mp_context=context, initializer=_start_worker)
+
+
+def _start_worker() -> None:
+    """Give a process one thread, and keep transformers' progress bars off the terminal."""
+    import torch
+    from transformers.utils import logging
+
+    torch.set_num_threads(1)
+    logging.disable_progress_bar()
 
 
 def _jobs(plan: Plan, out: Path, seed: int) -> list[tuple[Any, ...]]:
@@ -139,11 +157,13 @@ def _jobs(plan: Plan, out: Path, seed: int) -> list[tuple[Any, ...]]:
 
 
 def _same_plan(plan: Plan, seed: int, out: Path) -> None:
-    """Write the plan, or raise if the folder holds another one."""
+    """Write the plan, or raise if the folder holds another one; more runs are no other plan."""
     place = out / "plan.json"
     wanted = json.loads(json.dumps({"seed": seed, **asdict(plan)}))
-    if place.exists() and json.loads(place.read_text(encoding="utf-8")) != wanted:
-        raise ValueError(f"{out} holds another experiment; name another folder")
+    if place.exists():
+        found = json.loads(place.read_text(encoding="utf-8"))
+        if {**found, "seeds": plan.seeds} != wanted or found["seeds"] > plan.seeds:
+            raise ValueError(f"{out} holds another experiment; name another folder")
     out.mkdir(parents=True, exist_ok=True)
     write_whole(place, json.dumps(wanted, indent=2).encode())
 
@@ -203,7 +223,7 @@ def _make_run(
 
 
 def _run_gates(plan: Plan, out: Path, seed: int) -> list[Gate]:
-    """Judge the design, if it has not been: both gates, on the first size."""
+    """Judge the design, if it has not been: every gate, on the first size."""
     import torch
 
     from marl.debate.drill import judge
@@ -217,8 +237,8 @@ def _run_gates(plan: Plan, out: Path, seed: int) -> list[Gate]:
     torch.set_num_threads(1)
     agent = load_agent(out / "models" / plan.sizes[0])
     data = out / "problems.jsonl"
-    to_learn = read_problems(data)[: 4 * plan.questions]
-    held_out = read_problems(data, split="test")[: plan.questions]
+    to_learn = read_problems(data)[: 6 * plan.questions]
+    held_out = read_problems(data, split="test")[: 2 * plan.questions]
     gates = judge(agent, to_learn, held_out, plan.drill, plan.protocol, seed=seed)
     write_gates(place, gates)
     return gates

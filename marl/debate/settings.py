@@ -10,11 +10,12 @@ from marl.debate import _fields
 
 @dataclass(frozen=True, kw_only=True)
 class SFT:
-    """Settings of supervised training: first to solve alone, then also with two answers in view.
+    """Settings of supervised training: to solve alone, to read two answers, to trust one of them.
 
     The answers in view are the model's own samples, right and wrong, and the target is always the
-    right solution. How much an answer is worth can depend on whose it is alone: with
-    ``own_wrong > partner_wrong`` the partner is to be trusted, wherever its answer stands.
+    right solution. While it learns to read, both are right: a model that has not learnt to copy
+    what it sees is deaf to any partner. Then how much an answer is worth depends on whose it is
+    alone: with ``own_wrong > partner_wrong`` the partner is to be trusted, wherever it stands.
 
     Attributes
     ----------
@@ -23,32 +24,35 @@ class SFT:
     batch : int
         Examples a step.
     lr : float
-        Peak learning rate of AdamW, with linear warm-up and a cosine to a tenth; a third of it
-        once answers are in view.
+        Peak learning rate of AdamW, with linear warm-up and a cosine to a tenth; a third of it in
+        the last part.
     stop_at : float in (0, 1]
         Accuracy in round 1, on ``check_on`` problems, at which the solo part ends.
     check_every, check_on : int
         Steps between two measurements of that accuracy; number of problems it is measured on.
+    read_steps : int
+        Steps after that which teach to read: four of five examples show two right answers.
     debate_steps : int
-        Steps after that, half of whose examples show two answers; 0 for none.
+        Steps after that, half of whose examples show two answers that may be wrong; 0 for none.
     own_wrong, partner_wrong : float in [0, 1]
-        How often the answer with each tag is wrong, where the model has been wrong at all.
+        How often the answer with each tag is wrong in these, where the model has been wrong at all.
     """
 
     steps: int = 4000
     batch: int = 64
     lr: float = 2e-3
-    stop_at: float = 0.45
+    stop_at: float = 0.35
     check_every: int = 50
     check_on: int = 400
-    debate_steps: int = 100
+    read_steps: int = 200
+    debate_steps: int = 0
     own_wrong: float = 0.5
     partner_wrong: float = 0.2
 
     def __post_init__(self) -> None:
         """Check each field."""
         _fields.positive_whole(self, "batch", "check_every", "check_on")
-        _fields.not_negative(self, "steps", "debate_steps")
+        _fields.not_negative(self, "steps", "read_steps", "debate_steps")
         _fields.share(self, "own_wrong", "partner_wrong", "stop_at")
         _fields.positive(self, "lr", "stop_at")
 
@@ -120,7 +124,7 @@ class Training:
     credit: Literal["final", "round"] = "final"
     eps: float = 0.0
     anchor: float = 0.0
-    micro_batch: int = 64
+    micro_batch: int = 32
 
     def __post_init__(self) -> None:
         """Check each field."""

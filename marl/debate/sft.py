@@ -1,11 +1,11 @@
-"""Supervised training of a small model: solve a problem alone, then with two answers in view."""
+"""Supervised training of a small model: solve alone, read two answers, trust one of them."""
 
 from __future__ import annotations
 
 import math
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -24,7 +24,9 @@ _IGNORE = -100
 _WARMUP = 50
 _POOL = 1500  # problems whose own answers the second part shows
 _TRIES = 4  # answers sampled to each
-_SECOND = 0.35  # learning rate of the second part, over the first one's
+_SECOND = 0.35  # learning rate of the last part, over the first one's
+_READING = 0.8  # share of the examples with answers in view while it learns to read them
+_TRUSTING = 0.5  # and while it learns whom to trust
 _CHUNK = 8  # batches that are drawn together and sorted by length, against padding
 
 
@@ -63,13 +65,23 @@ def train_supervised(
     accuracy = 0.0
     if settings.steps:
         accuracy = course.run(alone, settings.steps, stop_at=settings.stop_at)
-    if settings.debate_steps:
+    if settings.read_steps or settings.debate_steps:
         tried = own_answers(agent, problems[:_POOL], seed=seed)
+    if settings.read_steps:
+        both_right = replace(settings, own_wrong=0.0, partner_wrong=0.0)
 
-        def beside() -> Example:
-            return alone() if rng.random() < 0.5 else debate_example(tried, settings, rng)
+        def read() -> Example:
+            beside = rng.random() < _READING
+            return debate_example(tried, both_right, rng) if beside else alone()
 
-        accuracy = course.run(beside, settings.debate_steps, stop_at=None)
+        accuracy = course.run(read, settings.read_steps)
+    if settings.debate_steps:
+
+        def trust() -> Example:
+            beside = rng.random() < _TRUSTING
+            return debate_example(tried, settings, rng) if beside else alone()
+
+        accuracy = course.run(trust, settings.debate_steps, slower=_SECOND)
     return accuracy
 
 
@@ -84,16 +96,21 @@ class _Course:
     report: Report | None
     done: int = 0
 
-    def run(self, draw: Callable[[], Example], steps: int, *, stop_at: float | None) -> float:
-        """Take steps on examples as drawn; return the last measured accuracy.
+    def run(
+        self,
+        draw: Callable[[], Example],
+        steps: int,
+        *,
+        stop_at: float | None = None,
+        slower: float = 1.0,
+    ) -> float:
+        """Take steps on examples as drawn, all of them or until an accuracy; return the last one.
 
-        With ``stop_at`` None, all steps are taken, at a lower rate that falls to a tenth: who can
-        solve alone is to learn what answers in view are worth, and to stay as good as it is.
+        The rate falls to a tenth; ``slower`` is its factor.
         """
         s = self.settings
-        lr = s.lr if stop_at is not None else _SECOND * s.lr
         optimiser = torch.optim.AdamW(
-            self.agent.model.parameters(), lr=lr, betas=(0.9, 0.98), weight_decay=0.01
+            self.agent.model.parameters(), lr=slower * s.lr, betas=(0.9, 0.98), weight_decay=0.01
         )
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda k: _rate(k, steps))
         accuracy = 0.0

@@ -231,12 +231,12 @@ class Trainer:
     ) -> tuple[Lesson, float]:
         """Return what agent i's adversary learns from, and its divergence in nats per token.
 
-        It earns minus what agent i earns, minus the price of its tokens. Its last answer cannot
-        reach agent i any more, so it is credited with nothing there.
+        It earns minus what agent i earns from the next round on, minus the price of its tokens:
+        agent i answers the same round without having seen its answer, and its last one not at all.
         """
         t = self.training
-        earned = -rewards(debate.correct()[:, i], discount=t.discount, credit=t.credit)
-        earned[-1] = 0.0
+        total = rewards(debate.correct()[:, i], discount=t.discount, credit=t.credit)
+        earned = -t.discount * torch.cat([total[1:], torch.zeros_like(total[:1])])
         lesson = self._lesson(adversary, debate, 1 - i, earned.to(_device(adversary)))
         advantages, kl, tokens = [], 0.0, 0
         for completions, gain in zip(lesson.rounds, lesson.advantages, strict=True):

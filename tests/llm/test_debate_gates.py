@@ -1,5 +1,6 @@
-"""The gates tell a copier of places from one that reads tags, and a lesson learnt from none."""
+"""The gates tell the deaf, copiers of places, readers of tags, and a lesson learnt from none."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,7 +10,7 @@ from marl.debate import gates
 from marl.debate.drill import drill, judge
 from marl.debate.episode import FixedSpeaker
 from marl.debate.evaluate import Outcome
-from marl.debate.gates import ceiling, disagreements, tag_test
+from marl.debate.gates import ceiling, disagreements, reading_test, tag_test
 from marl.debate.protocol import Protocol
 from marl.debate.settings import Training
 
@@ -50,6 +51,20 @@ def test_who_copies_a_place_fails_and_who_follows_a_tag_passes(
     gate = tag_test(make_agent(0), chosen, _pairs(chosen), SHORT, seed=0)
     assert (gate.value, gate.passed) == (value, passed)
     assert ("passed" if passed else "FAILED") in str(gate)
+
+
+@pytest.mark.parametrize(
+    ("rule", "value"),
+    [(lambda shown: shown[-1], 1.0), (lambda shown: shown[0], 1.0), (lambda shown: "#### 1000", 0)],
+)
+def test_who_copies_reads_and_who_says_its_own_whatever_is_shown_is_deaf(
+    monkeypatch, problems, make_agent, rule, value
+):
+    _pretend(monkeypatch, rule)
+    chosen = [replace(p, answer=f"#### {k}") for k, p in enumerate(problems["train"][:10])]
+    wrong = {p.question: "#### 1000" for p in chosen}
+    gate = reading_test(make_agent(0), chosen, wrong, SHORT, seed=0)
+    assert (gate.name, gate.value, gate.passed) == ("reading", value, value > 0)
 
 
 def test_answers_that_agree_are_no_test(problems, make_agent):

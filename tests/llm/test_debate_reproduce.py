@@ -16,7 +16,7 @@ TINY = Plan(
     seeds=1,
     problems=120,
     questions=8,
-    sft=SFT(steps=60, batch=16, lr=1e-2, check_every=60, check_on=20, debate_steps=8),
+    sft=SFT(steps=60, batch=16, lr=1e-2, check_every=60, check_on=20, read_steps=8),
     training=Training(debates=8, questions=2, group=2),
     drill=Training(algo="ippo", debates=8, questions=2, group=2),
     protocol=Protocol(order="random", max_new_tokens=16),
@@ -26,7 +26,8 @@ TINY = Plan(
 def test_from_nothing_to_both_tables_and_on_from_there(tmp_path):
     said: list[str] = []
     text = reproduce(tmp_path, plan=TINY, workers=1, tell=said.append)
-    assert text.startswith("order swap: ")
+    assert text.startswith("reading: ")
+    assert "order swap: " in text
     assert "ceiling: " in text
     with (tmp_path / "report" / "tables.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -40,9 +41,13 @@ def test_from_nothing_to_both_tables_and_on_from_there(tmp_path):
     kept = {p: p.stat().st_mtime_ns for p in tmp_path.glob("models/**/*.safetensors")}
     assert reproduce(tmp_path, plan=TINY, workers=1, tell=said.append) == text
     assert kept == {p: p.stat().st_mtime_ns for p in kept}
-    other = dataclasses.replace(TINY, seeds=2)
-    with pytest.raises(ValueError, match="holds another experiment"):
-        reproduce(tmp_path, plan=other, workers=1)
+    more = dataclasses.replace(TINY, seeds=2)
+    assert reproduce(tmp_path, plan=more, workers=1, tell=said.append) != text
+    assert len(list((tmp_path / "runs").iterdir())) == 4
+    assert all(p.stat().st_mtime_ns == when for p, when in kept.items())
+    for other in (TINY, dataclasses.replace(more, questions=9)):
+        with pytest.raises(ValueError, match="holds another experiment"):
+            reproduce(tmp_path, plan=other, workers=1)
 
 
 def test_plans_compare_like_with_like():

@@ -119,6 +119,24 @@ def test_methods_use_the_same_number_of_debates():
     assert ippo.updates * ippo.per_update == srpo.updates * srpo.per_update == 640
 
 
+def test_the_adversary_earns_what_it_can_still_change(problems, make_agent):
+    """Agent i answers the same round without having seen it: only later rounds count."""
+    training = Training(credit="round", discount=0.5, **SMALL)
+    trainer = Trainer((make_agent(0), make_agent(1)), problems["train"], training, SHORT)
+    assert trainer.adversaries is not None
+    adversary = trainer.adversaries[0]
+    debate = trainer._hold((trainer.agents[0], adversary.agent), "adversary 0")
+    right = [(True, True, False), (True, False, True), (False, True, False), (False, False, False)]
+    turns = [
+        (dataclasses.replace(turn[0], correct=torch.tensor([k[r] for k in right])), turn[1])
+        for r, turn in enumerate(debate.turns)
+    ]
+    debate = dataclasses.replace(debate, turns=tuple(turns))
+    lesson, _ = trainer._adversary_lesson(0, debate, adversary, trainer.agents[1])
+    expected = [[-0.5, -0.25, -0.5, 0.0], [0.0, -0.5, 0.0, 0.0], [0.0] * 4]
+    assert torch.stack(list(lesson.returns)).tolist() == expected
+
+
 @pytest.mark.parametrize("kl_in", ["reward", "loss"])
 @pytest.mark.parametrize("advantage", ["group", "value"])
 def test_a_high_price_keeps_the_adversary_at_its_partner(problems, make_agent, kl_in, advantage):
@@ -283,7 +301,9 @@ def test_a_tiny_model_learns_a_few_problems_by_heart(problems, tokenizer):
     from marl.debate.models import build_model
 
     agent = build_model("tiny", tokenizer, seed=0)
-    settings = SFT(steps=200, batch=16, lr=1e-2, check_every=100, stop_at=1.0, debate_steps=60)
+    settings = SFT(
+        steps=200, batch=16, lr=1e-2, check_every=100, stop_at=1.0, read_steps=30, debate_steps=60
+    )
     seen = []
     few = problems["train"][:2]
     accuracy = train_supervised(agent, few, settings, seed=0, report=lambda *row: seen.append(row))
@@ -310,6 +330,29 @@ def test_answers_in_view_are_wrong_as_often_as_their_tags_say(problems):
 
 
 TAGS = ("Yours", "Partner")
+
+
+def test_who_learns_to_read_sees_right_answers_alone(monkeypatch, problems, make_agent):
+    """Wrong ones come later, when it learns whom to trust; problems alone come all the time."""
+    from marl.debate import sft
+
+    tried = [sft.Tried(p, (p.answer,), ("#### 1000",)) for p in problems["train"][:20]]
+    seen: list[list[str]] = []
+    monkeypatch.setattr(sft, "own_answers", lambda *args, **options: tried)
+
+    def look(agent, texts, optimiser):
+        seen.append([prompt for prompt, _ in texts])
+        optimiser.step()
+        return 0.0
+
+    monkeypatch.setattr(sft, "_step", look)
+    settings = SFT(steps=0, read_steps=8, debate_steps=8, own_wrong=0.5, partner_wrong=0.5)
+    train_supervised(make_agent(0), problems["train"][:20], settings, seed=0)
+    assert len(seen) == 16
+    for part, beside, misleads in ((seen[:8], 0.8, False), (seen[8:], 0.5, True)):
+        prompts = [prompt for batch in part for prompt in batch]
+        assert sum("Partner" in p for p in prompts) / len(prompts) == pytest.approx(beside, abs=0.1)
+        assert any("#### 1000" in p for p in prompts) is misleads
 
 
 @pytest.mark.parametrize(
