@@ -52,7 +52,7 @@ class PettingZooEnv(ParallelEnv):  # type: ignore[misc]
         self._observation_space = {
             agent: spaces.Box(-np.inf, np.inf, shape, np.float32) for agent in self.possible_agents
         }
-        self._action_space = {
+        self._action_space: dict[str, spaces.Space[Any]] = {
             agent: spaces.Discrete(env.n_actions) for agent in self.possible_agents
         }
         self._reset, self._step = jax.jit(env.reset), jax.jit(env.step)
