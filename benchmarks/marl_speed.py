@@ -6,7 +6,7 @@ Every row runs in a fresh process with the programs of `marl train`: the paper's
 (`marl.preset`), many seeds vmapped in one program, spread over devices (threads) of the processor,
 learning included. A step is one joint step of one environment; all phases count. CPU time is
 `time.process_time`, which sums threads; the median over the pieces of a run. Compiling is all that
-passes before the second update.
+passes before the second update. `devices` 0 is JAX as it comes: one device, all threads.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ def measure(algo: str, seeds: int, updates: int, pieces: int, devices: int) -> d
     from marl.compile import use_cores
     from marl.programs import programs
 
-    use_cores(devices)
+    if devices:
+        use_cores(devices)
     env: Any = marl.make_env("kitchen")
     preset = marl.preset("kitchen", algo)
     start = time.process_time(), time.perf_counter()
@@ -84,7 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[10, 30])
     parser.add_argument("--updates", type=int, default=5, help="updates in a piece")
     parser.add_argument("--pieces", type=int, default=5)
-    parser.add_argument("--devices", type=int, nargs="+", default=sorted({1, cores()}))
+    parser.add_argument("--devices", type=int, nargs="+", default=sorted({0, 1, cores()}))
     parser.add_argument("--row", nargs=5, metavar=("ALGO", "SEEDS", "UPDATES", "PIECES", "DEVICES"))
     parser.add_argument("--markdown", type=Path)
     given = parser.parse_args(arguments)
@@ -99,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             (
                 algo,
                 str(seeds),
-                str(devices),
+                str(devices) if devices else "JAX's own",
                 f"{found['cpu']:,.0f}",
                 f"{found['wall']:,.0f}",
                 seconds(found["compile_cpu"]),

@@ -19,9 +19,10 @@ _QUICK = {"xla_backend_optimization_level": 1}
 
 
 def jit(function: Callable[..., Any]) -> Any:
-    """`jax.jit`, compiled in half the time on a processor: same bits, same speed (measured).
+    """`jax.jit`, compiled quicker on a processor, to programs that are as fast.
 
-    What LLVM's higher levels would vectorise, XLA has vectorised before.
+    What LLVM's higher levels would vectorise, XLA has vectorised before: the results are the same
+    bits (a test compares them).
     """
     import jax
 
@@ -32,9 +33,14 @@ def jit(function: Callable[..., Any]) -> Any:
 def use_cores(count: int | None = None) -> None:
     """Make `count` devices of the processor, by default one per core, each with one thread.
 
-    Threads that share one device wait for each other in products as small as ours: a device per
-    core gets through half as much again (`python -m benchmarks.marl_speed`). Only before JAX is
-    first used; ``NPROC`` and ``XLA_FLAGS`` in the environment come first.
+    Threads that share one device wait for each other in products as small as ours
+    (`python -m benchmarks.marl_speed` compares). Only before JAX is first used; ``NPROC`` and
+    ``XLA_FLAGS`` in the environment come first.
+
+    Parameters
+    ----------
+    count : int, optional
+        Number of devices.
 
     Raises
     ------

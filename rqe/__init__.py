@@ -140,7 +140,17 @@ _LAZY = {
     "rqe.sweeping": ("read_sweep", "sweep"),
 }
 _HOME = {name: module for module, names in _LAZY.items() for name in names}
-_MODULES = ("datasets", "estimation", "parallel", "theorems")
+_MODULES = (
+    "batch",
+    "bifurcation",
+    "datasets",
+    "estimation",
+    "interop",
+    "parallel",
+    "proof",
+    "sweeping",
+    "theorems",
+)
 
 
 def __getattr__(name: str) -> object:
@@ -153,3 +163,8 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module 'rqe' has no attribute {name!r}")
     found = globals()[name] = getattr(import_module(_HOME[name]), name)
     return found
+
+
+def __dir__() -> list[str]:
+    """Names for completion, those that are not imported yet among them."""
+    return sorted({*globals(), *__all__, *_MODULES})

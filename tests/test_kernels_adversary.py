@@ -20,6 +20,14 @@ def layout_of(shape):
     return layout
 
 
+@pytest.mark.parametrize("size", [0, 1, 5])
+@pytest.mark.parametrize("assign", [adversary.assign, adversary.assign.py_func])
+def test_assign_writes_the_beginning_and_leaves_the_rest(assign, size):
+    target, source = np.full(6, -1.0), np.arange(float(size))
+    assign(target, source)
+    assert target.tolist() == [*source.tolist(), *[-1.0] * (6 - size)]
+
+
 @pytest.mark.parametrize("size", [1, 2, 255, 256, 257, 1000])
 def test_exponentials_are_accurate_to_the_last_digits(size):
     a = np.random.default_rng(size).uniform(-720.0, 0.0, size)

@@ -26,7 +26,7 @@ Tell = Callable[[str], None]
 _COMMON = Training(
     credit="round", discount=0.5, group=8, lr=2e-4, adversary_lr=6e-4, warmup=5, debates=2560
 )
-# Gradients of two batches of 256 debates have a cosine of .1: smaller ones teach chance alone.
+# Much of an update is chance even in batches of 256 debates (`benchmarks.debate_signal`).
 _DRILL = replace(_COMMON, algo="ippo", questions=32, lr=3e-4, debates=15360)
 
 
