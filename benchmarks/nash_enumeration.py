@@ -161,7 +161,7 @@ def main() -> None:
     }
     tables = []
     for head, rows in (
-        (SUPPORTS_HEAD, [supports_line(size) for size in (3, 5, 8, 10, 11)]),
+        (SUPPORTS_HEAD, [supports_line(size) for size in (2, 3, 5, 8, 10, 11)]),
         (PATH_HEAD, [path_line(size, args.seeds) for size in (5, 10, 20, 50, 100)]),
         (VERTEX_HEAD, [vertex_line(name, payoffs) for name, payoffs in vertex.items()]),
         (MANY_HEAD, [many_line(name, payoffs) for name, payoffs in many.items()]),

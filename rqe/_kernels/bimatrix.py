@@ -1,8 +1,7 @@
 """Two players: Lemke-Howson pivoting and the enumeration of supports of equal size.
 
-Payoffs ``A`` and ``B`` have shape (m, n), player 1's actions first in both; those of
-``equal_supports`` are scaled to [0, 1]. Label i < m is player 1's action i, label m + j player 2's
-action j.
+Payoffs ``A`` and ``B`` have shape (m, n), player 1's actions first in both. Label i < m is
+player 1's action i, label m + j player 2's action j.
 """
 
 from __future__ import annotations
@@ -331,30 +330,31 @@ def _spread(choice, free):
 
 
 @njit(cache=True, nogil=True)
-def prepare(A, B):
+def _prepare(payoffs):
     """Return what the search reads: scaled payoffs, own actions first, and their masks."""
-    ours, theirs = scaled(A), np.ascontiguousarray(scaled(B).T)
+    ours, theirs = scaled(payoffs[0]), np.ascontiguousarray(scaled(payoffs[1]).T)
     return ours, theirs, _beaten(ours), _beaten(theirs)
 
 
 @njit(cache=True, nogil=True)
-def equal_supports(A, BT, ours, theirs, k, start, budget, found_x, found_y):
+def equal_supports(payoffs, k, start, budget, room):
     """Search pairs of supports, from player 1's support `start` (a mask of k actions) onwards.
 
-    A: (m, n), BT: (n, m), ours, theirs: from `prepare`. Return the equilibria written to the rows
-    of found_x: (F, m) and found_y: (F, n), the size and the support at which to go on (0 and 0 at
-    the end), the pairs tried and the pairs left undecided. A support searched in part, because the
-    rows were full, is searched again.
+    payoffs: (2, m, n), of any scale. Return equilibria (F, m + n), at most `room`, the size and the
+    support at which to go on (0 and 0 at the end), the pairs tried and the pairs left undecided.
+    If there is no room for those of a support, it is where to go on.
     """
-    m, n = A.shape
-    size = max(m, n)
+    m, n = payoffs.shape[1:]
+    A, BT, ours, theirs = _prepare(payoffs)
+    size, found = max(m, n), np.empty((room, m + n))
     rows, columns, free = np.empty(size, np.int64), np.empty(size, np.int64), np.empty(n, np.int64)
     M, x, y = np.empty((size, size + 1)), np.empty(size), np.empty(size)
     one, own = np.int64(1), start
     count, tried, unclear = 0, 0, 0
-    while k <= min(m, n):
+    while k > 0:
+        whole = count, tried, unclear
         if tried >= budget:
-            return count, k, own, tried, unclear
+            break
         _members(own, rows)
         alive = _free(theirs, n, own, free)
         choice = (one << k) - 1
@@ -370,17 +370,17 @@ def equal_supports(A, BT, ours, theirs, k, start, budget, found_x, found_y):
             verdict = _try_pair(A, BT, rows, columns, k, M, x, y)
             unclear += verdict == -1 or verdict == 2
             if verdict > 0:
-                if count == len(found_x):
-                    return count, k, own, tried, unclear
-                found_x[count], found_y[count] = 0.0, 0.0
+                if count == room:
+                    return found[: whole[0]], k, own, whole[1], whole[2]
+                found[count] = 0.0
                 for t in range(k):
-                    found_x[count, rows[t]], found_y[count, columns[t]] = x[t], y[t]
+                    found[count, rows[t]], found[count, m + columns[t]] = x[t], y[t]
                 count += 1
         own = _next_subset(own)
         if own >= one << m:
-            k += 1
+            k = k + 1 if k < min(m, n) else 0
             own = (one << k) - 1
-    return count, 0, np.int64(0), tried, unclear
+    return found[:count], k, own, tried, unclear
 
 
 @njit(cache=True, nogil=True)

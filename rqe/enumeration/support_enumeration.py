@@ -12,11 +12,11 @@ References
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-import numpy as np
+import functools
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from rqe.enumeration._clock import Clock
@@ -41,23 +41,24 @@ def equal_supports(game: NormalFormGame, clock: Clock) -> tuple[list[list[Array]
             f"support_enumeration takes at most {MAX_ACTIONS} actions a player; this game has "
             f"shape {game.shape}: ask for one equilibrium, or for the pure ones"
         )
-    from rqe._kernels import bimatrix
-
-    prepared = bimatrix.prepare(*game.payoffs)
-    found: dict[bytes, list[Array]] = {}
+    payoffs, room, search = game.payoffs, 64, _kernel()
+    found: list[Array] = []
     k = start = 1
     tried = unclear = 0
-    room = 64
     while k:
-        x, y = (np.empty((room, n)) for n in game.shape)
-        count, size, stop, pairs, open_ = bimatrix.equal_supports(
-            *prepared, k, start, _BUDGET, x, y
-        )
-        found |= {x[f].tobytes() + y[f].tobytes(): [x[f], y[f]] for f in range(count)}
-        if stop == start:  # one support of player 1 alone has more equilibria than fit
-            room *= 2
-            continue
-        k, start, tried, unclear = size, stop, tried + pairs, unclear + open_
-        if clock.tick("pairs of supports", tried):
+        profiles, k, stop, pairs, open_ = search(payoffs, k, start, _BUDGET, room)
+        room *= 2 if stop == start else 1  # one support alone has more equilibria than fit
+        found += list(profiles)
+        start, tried, unclear = stop, tried + pairs, unclear + open_
+        if k and clock.tick("pairs of supports", tried):
             break
-    return list(found.values()), tried, unclear
+    rows = len(payoffs[0])
+    return [[profile[:rows], profile[rows:]] for profile in found], tried, unclear
+
+
+@functools.cache
+def _kernel() -> Any:
+    """Return the compiled search, loaded when first needed."""
+    from rqe._kernels.bimatrix import equal_supports
+
+    return equal_supports
