@@ -163,6 +163,10 @@ class PPO(Algorithm):
         Whether each minibatch's advantages get mean 0 and variance 1.
     eps : float, default 0.1
         Entropy bonus, reward units per nat.
+    eps_start : float, optional
+        Where eps begins, if it is to fall (or grow) geometrically to `eps`...
+    eps_warmup : int, default 0
+        ...over this many environment steps.
     shared_trunk : bool, default False
         Whether a critic is one layer on top of its actor's hidden layers, which then learn from
         both losses. Not for central critics: they see something else.
@@ -187,6 +191,8 @@ class PPO(Algorithm):
     gae_lambda: float = 0.95
     normalise_advantages: bool = False
     eps: float = 0.1
+    eps_start: float | None = None
+    eps_warmup: int = 0
     shared_trunk: bool = False
     max_grad_norm: float | None = None
     critic_lr: float | None = None
@@ -210,6 +216,7 @@ class PPO(Algorithm):
         for field in ("max_grad_norm", "critic_lr"):
             if getattr(self, field) is not None:
                 within(field, getattr(self, field), 0.0, math.inf, open_ends=True)
+        check_schedule(self, "eps")
         one_of("shared_trunk", self.shared_trunk, (False, True))
         if self.shared_trunk and (self.central_critic or not self.hidden):
             rule = "has a central critic" if self.central_critic else "has no hidden layers"
@@ -220,6 +227,21 @@ class PPO(Algorithm):
         from marl.algorithms.update import Setup
 
         return Setup(env, self)
+
+
+def check_schedule(algo: Any, name: str) -> None:
+    """Raise ValueError unless a schedule has a start, a length and two finite positive ends."""
+    value, start, warmup = (getattr(algo, name + end) for end in ("", "_start", "_warmup"))
+    if not isinstance(warmup, int) or isinstance(warmup, bool) or warmup < 0:
+        raise ValueError(f"{name}_warmup must be an integer of at least 0, got {warmup!r}")
+    if (start is None) != (warmup == 0):
+        raise ValueError(
+            f"{name}_start and {name}_warmup go together, got "
+            f"{name}_start={start!r} and {name}_warmup={warmup!r}"
+        )
+    if start is not None:
+        within(f"{name}_start", start, 0.0, math.inf, open_ends=True)
+        within(f"{name} (with {name}_start)", value, 0.0, math.inf, open_ends=True)
 
 
 def positive_integer(name: str, value: Any) -> None:

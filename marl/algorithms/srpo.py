@@ -16,7 +16,7 @@ import dataclasses
 import math
 from typing import ClassVar
 
-from marl.algorithms.config import PPO, one_of, positive_integer, within
+from marl.algorithms.config import PPO, check_schedule, one_of, positive_integer, within
 
 PENALTIES = ("kl", "reverse_kl")
 
@@ -106,14 +106,14 @@ class SRPO(PPO):
         if self.adversary_lr is not None:
             within("adversary_lr", self.adversary_lr, 0.0, math.inf, open_ends=True)
         self._check_shares()
-        self._check_schedule()
+        check_schedule(self, "tau")
 
     def _check_shares(self) -> None:
         """Shares are whole numbers of tables that leave room for each other."""
-        for field in ("partner_memory", "tau_warmup"):
-            value = getattr(self, field)
-            if not isinstance(value, int) or value < 0:
-                raise ValueError(f"{field} must be an integer of at least 0, got {value!r}")
+        if not isinstance(self.partner_memory, int) or self.partner_memory < 0:
+            raise ValueError(
+                f"partner_memory must be an integer of at least 0, got {self.partner_memory!r}"
+            )
         for field in ("risk_weight", "memory_share") if self.partner_memory else ("risk_weight",):
             tables = getattr(self, field) * self.n_envs
             if abs(tables - round(tables)) > 1e-9:
@@ -127,17 +127,6 @@ class SRPO(PPO):
             raise ValueError(
                 "premium_head needs tables with real partners, risk_weight < 1; got risk_weight=1"
             )
-
-    def _check_schedule(self) -> None:
-        """A schedule of tau has a start, a length and two finite positive ends."""
-        if (self.tau_start is None) != (self.tau_warmup == 0):
-            raise ValueError(
-                "tau_start and tau_warmup go together, got "
-                f"tau_start={self.tau_start!r} and tau_warmup={self.tau_warmup!r}"
-            )
-        if self.tau_start is not None:
-            within("tau_start", self.tau_start, 0.0, math.inf, open_ends=True)
-            within("tau (with tau_start)", self.tau, 0.0, math.inf, open_ends=True)
 
     @property
     def n_memory(self) -> int:

@@ -143,9 +143,17 @@ class Setup:
             return jnp.zeros((), jnp.float32)
         if algo.tau_start is None:
             return jnp.asarray(1.0 / algo.tau, jnp.float32)
-        steps = update * algo.interactions(self.env.n_agents)
-        progress = jnp.minimum(steps / algo.tau_warmup, 1.0)
-        return jnp.exp(-progress * math.log(algo.tau / algo.tau_start)) / algo.tau_start
+        return 1.0 / self.scheduled(update, algo.tau_start, algo.tau, algo.tau_warmup)
+
+    def eps(self, update: Array) -> float | Array:
+        """Entropy bonus at an update."""
+        end, start, warmup = self.algo.eps, self.algo.eps_start, self.algo.eps_warmup
+        return end if start is None else self.scheduled(update, start, end, warmup)
+
+    def scheduled(self, update: Array, start: float, end: float, warmup: int) -> Array:
+        """Value that moves geometrically from `start` to `end` over `warmup` steps, [] float32."""
+        steps = update * self.algo.interactions(self.env.n_agents)
+        return start * jnp.exp(jnp.minimum(steps / warmup, 1.0) * math.log(end / start))
 
 
 def init(setup: Setup, key: Array) -> TrainState:
@@ -277,8 +285,10 @@ def agents_side(setup: Setup, state: TrainState, steps: Trajectory) -> tuple[ppo
         states = jax.vmap(setup.seating.joined)(every)
     batch, heads = ppo.make_batch(setup.role, own, steps, setup.head, nothing, algo, states=states)
 
-    def entropy_bonus(log_probs: Array, batch: Batch) -> Array:
-        return algo.eps * jnp.sum(jnp.exp(log_probs) * log_probs, axis=-1)
+    eps = setup.eps(state.update)
+
+    def entropy_bonus(log_probs: Array, _: Batch) -> Array:
+        return eps * jnp.sum(jnp.exp(log_probs) * log_probs, axis=-1)
 
     def epoch(carry: Any, key: Array) -> tuple[Any, dict[str, Array]]:
         return ppo.epoch(

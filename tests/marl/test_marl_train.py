@@ -241,6 +241,23 @@ def test_the_schedule_of_tau_is_geometric():
     assert taus == pytest.approx([0.5, 2.0, 8.0], rel=1e-5)
 
 
+def test_the_schedule_of_eps_is_geometric_and_ends_where_a_constant_begins():
+    algo = marl.IPPO(**SMALL, eps=0.01, eps_start=0.16, eps_warmup=1024)
+    setup = Setup(KITCHEN, algo)
+    middle = jnp.int32(512 // algo.interactions())
+    found = [float(setup.eps(k)) for k in (jnp.int32(0), middle, jnp.int32(10_000))]
+    assert found == pytest.approx([0.16, 0.04, 0.01], rel=1e-5)
+
+    def after(algo: marl.IPPO, update: int) -> np.ndarray:
+        own = Setup(KITCHEN, algo)
+        state = own.init(jax.random.key(0))._replace(update=jnp.int32(update))
+        return np.concatenate([x.ravel() for x in jax.tree.leaves(own.update(state)[0].params)])
+
+    constant = marl.IPPO(**SMALL, eps=0.01)
+    assert after(algo, 10_000) == pytest.approx(after(constant, 10_000), abs=1e-6)
+    assert np.abs(after(algo, 0) - after(constant, 0)).max() > 1e-5
+
+
 def test_algorithms_by_name_and_back():
     for name, kind in marl.algorithms.ALGORITHMS.items():
         algo = marl.make_algo(name)
@@ -259,6 +276,9 @@ def test_algorithms_by_name_and_back():
         (lambda: marl.SRPO(risk_weight=0.3), ValueError, "whole number of tables"),
         (lambda: marl.SRPO(premium_head=True), ValueError, "risk_weight < 1"),
         (lambda: marl.SRPO(tau_warmup=5), ValueError, "tau_start and tau_warmup go together"),
+        (lambda: marl.IPPO(eps_start=0.1), ValueError, "eps_start and eps_warmup go together"),
+        (lambda: marl.IPPO(eps=0, eps_start=0.1, eps_warmup=9), ValueError, "with eps_start"),
+        (lambda: marl.IPPO(eps_start=0.1, eps_warmup=-9), ValueError, "eps_warmup must be an int"),
         (lambda: marl.SRPO(partner_memory=2, memory_share=1.0), ValueError, "memory_share"),
         (lambda: marl.IPPO(minibatches=3), ValueError, "minibatches must divide"),
         (lambda: marl.IPPO(n_envs=True), ValueError, "n_envs must be a positive integer"),
