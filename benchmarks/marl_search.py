@@ -36,6 +36,9 @@ def bolder(tau: float) -> dict[str, Any]:
     return {"tau": tau, "tau_start": 10.0, "tau_warmup": 1_500_000}
 
 
+#: Step size that falls to a sixth over the whole run.
+SLOWER: dict[str, Any] = {"lr": 2e-4, "lr_start": 1.2e-3, "lr_warmup": 2_000_000}
+
 #: Screened settings by name; every one differs from the defaults by what is listed.
 SETTINGS: dict[str, marl.IPPO | marl.SRPO] = {
     "ippo": marl.IPPO(),
@@ -56,6 +59,10 @@ SETTINGS: dict[str, marl.IPPO | marl.SRPO] = {
     "4 parts, tau to 0.3": marl.SRPO(**PARTS, **bolder(0.3)),
     "4 parts, tau to 0.1": marl.SRPO(**PARTS, **bolder(0.1)),
     "4 parts, tau to 0.1, eps to 0.03": marl.SRPO(**PARTS, **bolder(0.1), **calmer(0.03)),
+    "4 parts, lr 1.2e-3, tau to 0.1": marl.SRPO(lr=1.2e-3, **PARTS, **bolder(0.1)),
+    "4 parts, lr 1.2e-3 to 2e-4, tau to 0.1": marl.SRPO(**PARTS, **SLOWER, **bolder(0.1)),
+    "4 parts, lr 1.2e-3 to 2e-4, tau to 0.3": marl.SRPO(**PARTS, **SLOWER, **bolder(0.3)),
+    "4 parts, 8 epochs, tau to 0.1": marl.SRPO(epochs=8, **PARTS, **bolder(0.1)),
     "4 parts, kl": marl.SRPO(penalty="kl", **PARTS),
     "4 parts, kl, tau 1": marl.SRPO(penalty="kl", tau=1.0, **PARTS),
     "4 parts, kl, tau 1, eps to 0.01": marl.SRPO(penalty="kl", tau=1.0, **PARTS, **calmer(0.01)),

@@ -97,7 +97,10 @@ def algo_config(algo: Algorithm) -> dict[str, Any]:
 
 # Settings that came after the first runs: told where they differ from their defaults only, so
 # that a folder of before is still recognised as the same run.
-_LATER = ("shared_trunk", "max_grad_norm", "critic_lr")
+_LATER = (
+    *("shared_trunk", "max_grad_norm", "critic_lr"),
+    *("eps_start", "eps_warmup", "lr_start", "lr_warmup"),
+)
 
 
 def _parse(value: Any) -> Any:

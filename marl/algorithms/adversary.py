@@ -112,13 +112,14 @@ class LearnedAdversary:
     learners: int
     obs_size: int
     """Length of the joined observation."""
+    n_agents: int
 
     needs_reference = False
 
     @property
     def optimiser(self) -> optax.GradientTransformation:
         """Adam at `adversary_lr`, or at the agents' `lr`."""
-        return ppo.optimiser(self.algo, self.algo.adversary_lr)
+        return ppo.optimiser(self.algo, self.n_agents, self.algo.adversary_lr)
 
     def init(self, key: Array) -> tuple[Params, Any]:
         """Weights "adversary_actor" and "adversary_critic", and Adam's state."""

@@ -167,6 +167,8 @@ class PPO(Algorithm):
         Where eps begins, if it is to fall (or grow) geometrically to `eps`...
     eps_warmup : int, default 0
         ...over this many environment steps.
+    lr_start, lr_warmup : float and int, optional
+        The same for `lr`; the step sizes of critics and adversaries move in proportion.
     shared_trunk : bool, default False
         Whether a critic is one layer on top of its actor's hidden layers, which then learn from
         both losses. Not for central critics: they see something else.
@@ -193,6 +195,8 @@ class PPO(Algorithm):
     eps: float = 0.1
     eps_start: float | None = None
     eps_warmup: int = 0
+    lr_start: float | None = None
+    lr_warmup: int = 0
     shared_trunk: bool = False
     max_grad_norm: float | None = None
     critic_lr: float | None = None
@@ -217,6 +221,7 @@ class PPO(Algorithm):
             if getattr(self, field) is not None:
                 within(field, getattr(self, field), 0.0, math.inf, open_ends=True)
         check_schedule(self, "eps")
+        check_schedule(self, "lr")
         one_of("shared_trunk", self.shared_trunk, (False, True))
         if self.shared_trunk and (self.central_critic or not self.hidden):
             rule = "has a central critic" if self.central_critic else "has no hidden layers"

@@ -131,15 +131,31 @@ def heads_of(role: Role, params: Params, seen: Array) -> Array:
     return heads
 
 
-def optimiser(algo: PPO, lr: float | None = None) -> optax.GradientTransformation:
+def optimiser(algo: PPO, n_agents: int, lr: float | None = None) -> optax.GradientTransformation:
     """Adam for {"actor", "critic"}, leaves [L, ...], at step size `lr` or the algorithm's own."""
     steps = optax.adam(algo.lr if lr is None else lr)
     if algo.critic_lr is not None:
         parts = {"actor": steps, "critic": optax.adam(algo.critic_lr)}
         steps = optax.partition(parts, {part: part for part in parts})
+    steps = scheduled(steps, algo, n_agents)
     if algo.max_grad_norm is None:
         return steps
     return optax.chain(clip_each(algo.max_grad_norm), steps)
+
+
+def scheduled(
+    steps: optax.GradientTransformation, algo: PPO, n_agents: int
+) -> optax.GradientTransformation:
+    """Steps multiplied by what the algorithm's step size is at the time, relative to its end."""
+    if algo.lr_start is None:
+        return steps
+    excess = algo.lr_start / algo.lr
+    each = algo.interactions(n_agents) / (algo.epochs * algo.minibatches)  # of one gradient step
+
+    def factor(count: Any) -> Any:
+        return jnp.float32(excess) ** (1.0 - jnp.minimum(count * each / algo.lr_warmup, 1.0))
+
+    return optax.chain(steps, optax.scale_by_schedule(factor))
 
 
 def clip_each(limit: float) -> optax.GradientTransformation:

@@ -93,6 +93,7 @@ class TiltedAdversary:
     learners: int
     obs_size: int
     """Length of the joined observation of the partners."""
+    n_agents: int
 
     needs_reference = True
 
@@ -104,13 +105,15 @@ class TiltedAdversary:
         joint = env.n_actions**seating.partners
         # One output more: what all actions have in common is learned from every sample.
         critic = Critic(joint + 1, algo.hidden, algo.activation)
-        return cls(algo, critic, seating.learners, seating.partners * env.obs_size)
+        size = seating.partners * env.obs_size
+        return cls(algo, critic, seating.learners, size, env.n_agents)
 
     @property
     def optimiser(self) -> optax.GradientTransformation:
         """Adam at `adversary_lr`, or at the agents' `lr`."""
         lr = self.algo.adversary_lr
-        return optax.adam(self.algo.lr if lr is None else lr)
+        adam = optax.adam(self.algo.lr if lr is None else lr)
+        return ppo.scheduled(adam, self.algo, self.n_agents)
 
     def init(self, key: Array) -> tuple[Params, Any]:
         """Weights "adversary_q", leaves [L, ...], and Adam's state."""

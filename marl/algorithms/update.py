@@ -120,7 +120,7 @@ class Setup:
     @cached_property
     def optimiser(self) -> optax.GradientTransformation:
         """The agents' Adam."""
-        return ppo.optimiser(self.algo)
+        return ppo.optimiser(self.algo, self.env.n_agents)
 
     @cached_property
     def adversary(self) -> Adversary | None:
@@ -133,8 +133,8 @@ class Setup:
 
             return TiltedAdversary.build(self)
         role = ppo.make_role(algo, self.env.n_actions**seating.partners)
-        size = seating.partners * self.env.obs_size
-        return LearnedAdversary(algo, role, seating.learners, size)
+        sizes = seating.learners, seating.partners * self.env.obs_size
+        return LearnedAdversary(algo, role, *sizes, self.env.n_agents)
 
     def kl_coef(self, update: Array) -> Array:
         """1/tau at an update, [] float32."""
@@ -285,10 +285,8 @@ def agents_side(setup: Setup, state: TrainState, steps: Trajectory) -> tuple[ppo
         states = jax.vmap(setup.seating.joined)(every)
     batch, heads = ppo.make_batch(setup.role, own, steps, setup.head, nothing, algo, states=states)
 
-    eps = setup.eps(state.update)
-
-    def entropy_bonus(log_probs: Array, _: Batch) -> Array:
-        return eps * jnp.sum(jnp.exp(log_probs) * log_probs, axis=-1)
+    def entropy_bonus(log_probs: Array, batch: Batch) -> Array:
+        return setup.eps(state.update) * jnp.sum(jnp.exp(log_probs) * log_probs, axis=-1)
 
     def epoch(carry: Any, key: Array) -> tuple[Any, dict[str, Array]]:
         return ppo.epoch(

@@ -231,11 +231,26 @@ def test_a_critic_may_have_a_step_size_of_its_own(limit):
     weights = {"actor": jnp.zeros((1, 3)), "critic": jnp.zeros((1, 2))}
     grads = jax.tree.map(lambda x: x + 1e3, weights)
     for lr, own in ((None, 1e-3), (5e-3, 5e-3)):
-        optimiser = ppo.optimiser(algo, lr)
+        optimiser = ppo.optimiser(algo, 2, lr)
         steps, _ = optimiser.update(grads, optimiser.init(weights), weights)
         # Adam's first step is its step size, against the gradient's sign.
         np.testing.assert_allclose(steps["actor"], -own, rtol=1e-3)
         np.testing.assert_allclose(steps["critic"], -1e-2, rtol=1e-3)
+
+
+def test_step_sizes_move_geometrically_and_in_proportion():
+    algo = marl.SRPO(lr=1e-3, lr_start=8e-3, lr_warmup=6 * 2048, epochs=2, minibatches=2)
+    weights = {"actor": jnp.zeros((1, 3)), "critic": jnp.zeros((1, 2))}
+    for lr, end in ((None, 1e-3), (5e-4, 5e-4)):
+        optimiser = ppo.optimiser(algo, 2, lr)
+        state, sizes = optimiser.init(weights), []
+        for _ in range(40):  # Adam's step is its step size where the gradient stays the same
+            steps, state = optimiser.update({**weights, "actor": weights["actor"] + 1}, state)
+            sizes.append(-float(steps["actor"][0, 0]) / end)
+        # Four gradient steps an update of 2048 environment steps: the end comes after 24.
+        np.testing.assert_allclose(
+            sizes, [8.0 ** (1 - min(k / 24, 1)) for k in range(40)], rtol=1e-3
+        )
 
 
 def test_agents_and_adversaries_learn_with_a_trunk_clipping_and_two_step_sizes():
@@ -256,6 +271,7 @@ def test_agents_and_adversaries_learn_with_a_trunk_clipping_and_two_step_sizes()
     ("call", "words"),
     [
         (lambda: marl.IPPO(max_grad_norm=0), r"max_grad_norm must be in \(0.0, inf\), got 0"),
+        (lambda: marl.IPPO(lr_start=1e-3), "lr_start and lr_warmup go together"),
         (lambda: marl.IPPO(critic_lr=-1.0), r"critic_lr must be in \(0.0, inf\), got -1.0"),
         (
             lambda: marl.make_algo("ippo", shared_trunk="no"),
@@ -273,7 +289,9 @@ def test_bad_optimiser_settings_get_clear_errors(call, words):
 def test_later_settings_are_told_only_where_they_are_used():
     """A folder that was begun before there were such settings is still the same run."""
     plain = marl.algo_config(marl.SRPO())
-    assert not {"shared_trunk", "max_grad_norm", "critic_lr"} & set(plain)
+    later = ("shared_trunk", "max_grad_norm", "critic_lr")
+    later += ("eps_start", "eps_warmup", "lr_start", "lr_warmup")
+    assert not set(later) & set(plain)
     assert marl.make_algo(**plain) == marl.SRPO()
     algo = marl.SRPO(max_grad_norm=10.0)
     assert marl.algo_config(algo)["max_grad_norm"] == 10.0
@@ -286,7 +304,7 @@ def test_an_epoch_takes_every_sample_once_in_parts_that_are_drawn():
     role, key = ppo.make_role(algo, 4), jax.random.key(3)
     params = ppo.init_role(role, jax.random.key(0), 2, 3)
     batch = jax.tree.map(lambda *x: jnp.stack(x), one_batch(12), one_batch(12))
-    optimiser = ppo.optimiser(algo)
+    optimiser = ppo.optimiser(algo, 2)
 
     def pass_over(batch, algo, carry):
         none = {"regulariser": lambda log_probs, batch: jnp.zeros(()), "algo": algo}
