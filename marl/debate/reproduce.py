@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future
 from dataclasses import asdict, dataclass, field, replace
-from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from marl.debate.protocol import Protocol
 from marl.debate.settings import SFT, Training
+from marl.debate.workers import processes
 from rqe._plain import write_whole
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def reproduce(
     plan : Plan
         ``QUICK`` (one size, two seeds a method) or ``FULL`` (two sizes, three seeds), or your own.
     workers : int
-        Processes of one thread each, which use two cores better than one process of two threads.
+        Processes of one thread each; they end with this one, however it ends.
     seed : int
     tell : callable
         Called with lines of text, each with the seconds since the start.
@@ -110,7 +110,7 @@ def reproduce(
         write_problems(data, generate_problems(plan.problems, seed=seed))
     held_out = read_problems(data, split="test")[: plan.questions]
     sizes, teams = ", ".join(plan.sizes), len(plan.teams)
-    with _pool(workers) as pool:
+    with processes(workers) as pool:
         say(f"supervised training from nothing: {sizes}")
         _each(pool, _make_model, [(plan, out, size, seed) for size in plan.sizes], say)
         say(f"the gates, and {plan.seeds} runs a method of {teams} team(s), {workers} at a time")
@@ -127,23 +127,6 @@ def reproduce(
     )
     say(f"report: {out / 'report' / 'report.html'}")
     return text
-
-
-def _pool(workers: int) -> Executor:
-    """Return processes of one thread each; for one worker, this process itself."""
-    if workers == 1:
-        return ThreadPoolExecutor(max_workers=1)
-    context = get_context("spawn")
-    return ProcessPoolExecutor(max_workers=workers, mp_context=context, initializer=_start_worker)
-
-
-def _start_worker() -> None:
-    """Give a process one thread, and keep transformers' progress bars off the terminal."""
-    import torch
-    from transformers.utils import logging
-
-    torch.set_num_threads(1)
-    logging.disable_progress_bar()
 
 
 def _jobs(plan: Plan, out: Path, seed: int) -> list[tuple[Any, ...]]:
@@ -171,13 +154,17 @@ def _same_plan(plan: Plan, seed: int, out: Path) -> None:
 def _each(
     pool: Executor, function: Callable[..., Any], jobs: Sequence[Any], tell: Tell
 ) -> list[Any]:
-    """Return the results of some jobs in their order, telling each as it comes."""
-    futures = [pool.submit(function, *job) for job in jobs]
-    results = []
-    for future in futures:
-        results.append(future.result())
-        tell(f"done: {results[-1]}")
-    return results
+    """Return the results of some jobs in their order, telling each when it is done."""
+
+    def done(future: Future[Any]) -> None:
+        if not future.cancelled() and future.exception() is None:
+            tell(f"done: {future.result()}")
+
+    futures = []
+    for job in jobs:
+        futures.append(pool.submit(function, *job))
+        futures[-1].add_done_callback(done)
+    return [future.result() for future in futures]
 
 
 def _make_model(plan: Plan, out: Path, size: str, seed: int) -> str:
