@@ -89,9 +89,13 @@ def generate(
     ValueError
         If the longest prompt and answer do not fit into the model's context.
     """
-    encoded = tokenizer(list(prompts), padding=True, padding_side="left", return_tensors="pt")
+    once = list(dict.fromkeys(prompts))
+    place = {prompt: k for k, prompt in enumerate(once)}
+    encoded = tokenizer(once, padding=True, padding_side="left", return_tensors="pt")
     device = next(model.parameters()).device
-    ids, mask = encoded["input_ids"].to(device), encoded["attention_mask"].to(device).bool()
+    copies = torch.tensor([place[prompt] for prompt in prompts])
+    ids, mask = encoded["input_ids"][copies], encoded["attention_mask"][copies]
+    ids, mask = ids.to(device), mask.to(device).bool()
     require_context(model, ids.shape[1] + max_new_tokens)
     uniform = torch.rand((len(ids), max_new_tokens), generator=rng).to(device)
     tokens, log_probs = _sample(model, tokenizer, ids, mask, temperature, uniform)

@@ -16,7 +16,7 @@ SIZES: dict[str, dict[str, int]] = {
     "medium": {"hidden_size": 160, "num_hidden_layers": 4, "num_attention_heads": 5},
     "large": {"hidden_size": 256, "num_hidden_layers": 6, "num_attention_heads": 8},
 }
-"""Sizes of the small models, for `build_model`; about 0.03, 0.2, 0.5, 1.3 and 5 million parameters."""
+"""Small models for `build_model`: about 0.03, 0.2, 0.5, 1.3 and 5 million parameters."""
 
 
 class ModelNotFoundError(FileNotFoundError):
