@@ -24,10 +24,10 @@ Tell = Callable[[str], None]
 # Each answer earns its own reward too: a first answer hardly moves the last one, and credited with
 # that alone it would learn mostly from chance.
 _COMMON = Training(
-    credit="round", discount=0.5, group=8, lr=2e-4, adversary_lr=6e-4, warmup=5, debates=2560
+    credit="round", discount=0.5, lr=1.5e-4, adversary_lr=4.5e-4, warmup=5, debates=2560
 )
 # Much of an update is chance even in batches of 256 debates (`benchmarks.debate_signal`).
-_DRILL = replace(_COMMON, algo="ippo", questions=32, lr=3e-4, debates=15360)
+_DRILL = replace(_COMMON, algo="ippo", questions=32, group=8, lr=3e-4, debates=15360)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +37,9 @@ class Plan:
     Attributes
     ----------
     sizes : tuple of str
-        Models trained from scratch; teams are all pairs (size, size) and, with two, the mixed one.
+        Models trained from scratch.
+    pairs : {"all", "mixed"}
+        Teams are all pairs (size, size) and, with two sizes, the mixed one; or the mixed one alone.
     seeds : int
         Independent runs a method and team.
     problems : int
@@ -53,6 +55,7 @@ class Plan:
     """
 
     sizes: tuple[str, ...] = ("small",)
+    pairs: Literal["all", "mixed"] = "all"
     seeds: int = 2
     problems: int = 20000
     questions: int = 300
@@ -61,11 +64,18 @@ class Plan:
     drill: Training = _DRILL
     protocol: Protocol = field(default_factory=lambda: Protocol(order="random", max_new_tokens=24))
 
+    def __post_init__(self) -> None:
+        """Refuse a mixed team of one size."""
+        if self.pairs not in ("all", "mixed"):
+            raise ValueError(f'pairs must be "all" or "mixed"; got {self.pairs!r}')
+        if self.pairs == "mixed" and len(self.sizes) < 2:
+            raise ValueError(f"a mixed team needs two sizes; got {', '.join(self.sizes)}")
+
     @property
     def teams(self) -> list[tuple[str, str]]:
         """Pairs of sizes that are trained together."""
-        pairs = [(size, size) for size in self.sizes]
-        return pairs + ([self.sizes[:2]] if len(self.sizes) > 1 else [])  # type: ignore[list-item]
+        same = [(size, size) for size in self.sizes] if self.pairs == "all" else []
+        return same + [(self.sizes[0], other) for other in self.sizes[1:2]]
 
 
 QUICK = Plan()

@@ -57,6 +57,9 @@ def test_plans_compare_like_with_like():
         assert plan.protocol.order == "random"
     assert FULL.seeds >= 3
     assert FULL.teams == [("small", "small"), ("medium", "medium"), ("small", "medium")]
+    assert dataclasses.replace(FULL, pairs="mixed").teams == [("small", "medium")]
+    with pytest.raises(ValueError, match="a mixed team needs two sizes; got small"):
+        dataclasses.replace(QUICK, pairs="mixed")
 
 
 def test_the_training_table_tells_the_fall_from_the_start():
