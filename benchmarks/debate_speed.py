@@ -23,7 +23,7 @@ def main() -> None:
     from marl.debate.vocabulary import build_tokenizer
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--size", default="small", help="tiny, small, medium or large")
+    parser.add_argument("--size", default="small", help="tiny, mini, small, medium or large")
     parser.add_argument("--debates", type=int, default=64, help="in one batch")
     parser.add_argument("--tokens", type=int, default=24, help="of an answer")
     parser.add_argument("--repeats", type=int, default=3)

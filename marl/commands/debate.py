@@ -77,7 +77,7 @@ def _data(args: argparse.Namespace) -> int:
 
 def _register_sft(steps: Any) -> None:
     parser = _step(steps, "sft", _sft, "train a small causal transformer on worked solutions")
-    parser.add_argument("--size", default="small", help="tiny, small, medium or large")
+    parser.add_argument("--size", default="small", help="tiny, mini, small, medium or large")
     parser.add_argument("--data", required=True, help="a .jsonl file or a data set's name")
     parser.add_argument("--start", help="go on from this model, instead of from nothing")
     parser.add_argument("--out", required=True, type=Path, help="folder of the model")
