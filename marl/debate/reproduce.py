@@ -29,6 +29,9 @@ _COMMON = Training(
 # Much of an update is chance even in batches of 256 debates (`benchmarks.debate_signal`).
 _DRILL = replace(_COMMON, algo="ippo", questions=32, group=8, lr=3e-4, debates=15360)
 
+# The smaller learn to read more slowly: a mini that solved .31 alone solved .22 after 180 steps.
+_READS_LONGER = {"mini": 3}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
@@ -47,6 +50,7 @@ class Plan:
     questions : int
         Held-out questions of the evaluation.
     sft : SFT
+        A mini model takes three times its steps of reading.
     training : Training
         Shared by the methods, which differ in ``algo`` alone.
     drill : Training
@@ -194,7 +198,9 @@ def _make_model(plan: Plan, out: Path, size: str, seed: int) -> str:
     problems = read_problems(out / "problems.jsonl")
     held_out = read_problems(out / "problems.jsonl", split="test")
     agent = build_model(size, build_tokenizer([*problems, *held_out]), seed=derive(seed, size))
-    accuracy = train_supervised(agent, problems, plan.sft, seed=seed, held_out=held_out)
+    longer = _READS_LONGER.get(size, 1)
+    settings = replace(plan.sft, read_steps=longer * plan.sft.read_steps)
+    accuracy = train_supervised(agent, problems, settings, seed=seed, held_out=held_out)
     agent.save(folder)
     write_whole(folder / "accuracy.json", json.dumps({"held_out": accuracy}).encode())
     return str(folder)
