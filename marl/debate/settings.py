@@ -44,7 +44,7 @@ class SFT:
     stop_at: float = 0.25
     check_every: int = 50
     check_on: int = 400
-    read_steps: int = 180
+    read_steps: int = 150
     debate_steps: int = 0
     own_wrong: float = 0.5
     partner_wrong: float = 0.2
