@@ -98,8 +98,8 @@ DESIGNS = {
         drill=_WIDE,
     ),
     "early": Design(
-        why="a model that solves less: solo training stops at .25, 180 steps of reading",
-        sft=SFT(steps=0, read_steps=180),
+        why="a model that solves less: solo training stops at .25, 150 steps of reading",
+        sft=SFT(steps=0, read_steps=150),
         drill=_WIDE,
     ),
 }
