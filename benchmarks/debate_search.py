@@ -44,6 +44,7 @@ class Design:
 
 _LONG = SFT(steps=0, lr=2e-3 / 0.35, read_steps=0, debate_steps=200)
 _ROUND = Training(algo="ippo", credit="round", discount=0.5, debates=3840, warmup=5, lr=2e-4)
+_WIDE = replace(_ROUND, lr=3e-4, questions=32, group=8, debates=15360)
 _TRUST = Design(why="the partner is right more often: 80 % against 50 %, told by the tag alone")
 DESIGNS = {
     "trust-long": replace(_TRUST, why=f"{_TRUST.why}; 200 steps at the full rate", sft=_LONG),
@@ -92,9 +93,14 @@ DESIGNS = {
         drill=replace(_ROUND, discount=0.0, group=8),
     ),
     "read-wide": Design(
-        why="read; sixty updates of 256 debates at 3e-4 (that of reproduce --quick)",
+        why="read; sixty updates of 256 debates at 3e-4",
         sft=SFT(steps=0, read_steps=200),
-        drill=replace(_ROUND, lr=3e-4, questions=32, group=8, debates=15360),
+        drill=_WIDE,
+    ),
+    "early": Design(
+        why="a model that solves less: solo training stops at .25, 150 steps of reading",
+        sft=SFT(steps=0, read_steps=150),
+        drill=_WIDE,
     ),
 }
 
@@ -175,6 +181,7 @@ def table(rows: list[dict[str, Any]]) -> str:
     for row in rows:
         gates = row["gates"]
         marks = [f"{g['value']:.3f} {'passed' if g['passed'] else 'FAILED'}" for g in gates]
+        marks += ["not run"] * (3 - len(marks))
         lines.append(
             f"| {row['design']} | {row['why']} | {row['alone']:.3f} | {' | '.join(marks)} | "
             f"{'; '.join(g['detail'] for g in gates)} | {row['seconds'] or '-'} |"

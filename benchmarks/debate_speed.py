@@ -1,8 +1,9 @@
 """Speed of the debate loop: generation beside a loop without cache, seconds per update.
 
-    python -m benchmarks.debate_speed [--size small] [--debates 64] [--repeats 3]
+    python -m benchmarks.debate_speed [--size small] [--model FOLDER] [--debates 64] [--repeats 3]
 
-CPU seconds of one thread, medians; an untrained model, so that every answer has full length.
+CPU seconds of one thread, medians; an untrained model, so that every answer has full length, or a
+trained one, whose answers end and repeat each other as they do in a run.
 """
 
 from __future__ import annotations
@@ -18,18 +19,22 @@ def main() -> None:
     """Print one line per measurement."""
     import torch
 
-    from marl.debate.models import build_model
+    from marl.debate.models import build_model, load_agent
     from marl.debate.problems import generate_problems
     from marl.debate.vocabulary import build_tokenizer
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--size", default="small", help="tiny, small, medium or large")
+    parser.add_argument("--size", default="small", help="tiny, mini, small, medium or large")
+    parser.add_argument("--model", help="a trained one: the updates alone are measured")
     parser.add_argument("--debates", type=int, default=64, help="in one batch")
     parser.add_argument("--tokens", type=int, default=24, help="of an answer")
     parser.add_argument("--repeats", type=int, default=3)
     args = parser.parse_args()
     torch.set_num_threads(1)
     problems = generate_problems(2000, seed=0)["train"]
+    if args.model:
+        _print_updates(load_agent(args.model), problems, args)
+        return
     tokenizer = build_tokenizer(problems)
     tokenizer.eos_token_id = None  # no answer ends early: both loops make the same tokens
     agent = build_model(args.size, tokenizer, seed=0)
@@ -40,13 +45,14 @@ def main() -> None:
     print(f"  with cache     {cached:7.2f} s  {made / cached:8.0f} tokens/s")
     print(f"  without cache  {plain:7.2f} s  {made / plain:8.0f} tokens/s")
     print(f"  ratio          {plain / cached:7.1f}")
+    _print_updates(agent, problems, args)
+
+
+def _print_updates(agent: Any, problems: Any, args: Any) -> None:
+    """Print the time of an update by each method."""
     for algo in ("ippo", "srpo"):
         seconds = _update(agent, problems, algo, args)
-        answers = args.debates * 2 * 3 * (2 if algo == "srpo" else 1)
-        print(
-            f"one update of {algo}, {args.debates} debates a phase: {seconds:.2f} s  "
-            f"{answers * args.tokens / seconds:8.0f} tokens/s made and learned from"
-        )
+        print(f"one update of {algo}, {args.debates} debates a phase: {seconds:.2f} s")
 
 
 def _generation(agent: Any, tokenizer: Any, prompts: list[str], args: Any) -> tuple[float, float]:
@@ -91,7 +97,8 @@ def _update(agent: Any, problems: Any, algo: Any, args: Any) -> float:
     from marl.debate.trainer import Trainer
 
     # A trace of entropy bonus: debates of an untrained model earn nothing and would be left out.
-    training = Training(algo=algo, questions=max(1, args.debates // 4), group=4, eps=1e-9)
+    eps = 0.0 if args.model else 1e-9
+    training = Training(algo=algo, questions=max(1, args.debates // 4), group=4, eps=eps)
     protocol = Protocol(max_new_tokens=args.tokens)
     trainer = Trainer((agent.clone(), agent.clone()), problems, training, protocol)
     trainer.step()

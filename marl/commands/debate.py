@@ -77,7 +77,7 @@ def _data(args: argparse.Namespace) -> int:
 
 def _register_sft(steps: Any) -> None:
     parser = _step(steps, "sft", _sft, "train a small causal transformer on worked solutions")
-    parser.add_argument("--size", default="small", help="tiny, small, medium or large")
+    parser.add_argument("--size", default="small", help="tiny, mini, small, medium or large")
     parser.add_argument("--data", required=True, help="a .jsonl file or a data set's name")
     parser.add_argument("--start", help="go on from this model, instead of from nothing")
     parser.add_argument("--out", required=True, type=Path, help="folder of the model")
@@ -283,6 +283,9 @@ def _register_reproduce(steps: Any) -> None:
     parser = _step(steps, "reproduce", _reproduce, "from nothing to both tables")
     parser.add_argument("--quick", action="store_true", help="one size, two seeds a method")
     parser.add_argument("--sizes", nargs="+", help="of the models (default: the plan's)")
+    parser.add_argument(
+        "--pairs", choices=["all", "mixed"], help="teams of two sizes (default: of one size too)"
+    )
     parser.add_argument("--seeds", type=int, help="runs a method and team (default: the plan's)")
     parser.add_argument("--debates", type=int, help="of a run (default: the plan's)")
     parser.add_argument("--questions", type=int, help="of the evaluation (default: the plan's)")
@@ -295,7 +298,10 @@ def _reproduce(args: argparse.Namespace) -> int:
     from marl.debate.reproduce import FULL, QUICK, reproduce
 
     plan = QUICK if args.quick else FULL
-    changes = {"sizes": tuple(args.sizes or ()), "seeds": args.seeds, "questions": args.questions}
+    changes: dict[str, Any] = {
+        "sizes": tuple(args.sizes or ()), "pairs": args.pairs, "seeds": args.seeds,
+        "questions": args.questions,
+    }  # fmt: skip
     if args.debates is not None:
         changes["training"] = replace(plan.training, debates=args.debates)
     plan = replace(plan, **{name: value for name, value in changes.items() if value})

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+_FEWER = 7 / 8  # share of rows that still run at which the others are left out
+
 
 @dataclass(frozen=True)
 class Completions:
@@ -87,9 +89,13 @@ def generate(
     ValueError
         If the longest prompt and answer do not fit into the model's context.
     """
-    encoded = tokenizer(list(prompts), padding=True, padding_side="left", return_tensors="pt")
+    once = list(dict.fromkeys(prompts))
+    place = {prompt: k for k, prompt in enumerate(once)}
+    encoded = tokenizer(once, padding=True, padding_side="left", return_tensors="pt")
     device = next(model.parameters()).device
-    ids, mask = encoded["input_ids"].to(device), encoded["attention_mask"].to(device).bool()
+    copies = torch.tensor([place[prompt] for prompt in prompts])
+    ids, mask = encoded["input_ids"][copies], encoded["attention_mask"][copies]
+    ids, mask = ids.to(device), mask.to(device).bool()
     require_context(model, ids.shape[1] + max_new_tokens)
     uniform = torch.rand((len(ids), max_new_tokens), generator=rng).to(device)
     tokens, log_probs = _sample(model, tokenizer, ids, mask, temperature, uniform)
@@ -108,25 +114,84 @@ def generate(
 def _sample(
     model: Any, tokenizer: Any, ids: Tensor, mask: Tensor, temperature: float, uniform: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Return tokens and their log-probabilities, (B, T); rubbish behind an end-of-text."""
-    cache, positions, end = None, _positions(mask), _end(tokenizer)
+    """Return tokens and their log-probabilities, (B, T); rubbish behind an end-of-text.
+
+    A prompt that stands in several rows is read once, and rows that have ended are left out.
+    """
+    end, rows = _end(tokenizer), torch.arange(len(ids), device=ids.device)
+    tokens = torch.zeros(uniform.shape, dtype=torch.long, device=ids.device)
+    log_probs = torch.zeros(uniform.shape, device=ids.device)
     ended = torch.zeros(len(ids), dtype=torch.bool, device=ids.device)
-    tokens, log_probs = [], []
+    cache, logits = _read_prompts(model, ids, mask)
+    positions = _positions(mask)[:, -1:]
     for t in range(uniform.shape[1]):
-        out = model(
-            input_ids=ids, attention_mask=mask.long(), position_ids=positions,
-            past_key_values=cache, use_cache=True, logits_to_keep=1,
-        )  # fmt: skip
-        cache = out.past_key_values
-        token, log_prob = _draw(out.logits[:, -1], temperature, uniform[:, t])
-        tokens.append(token)
-        log_probs.append(log_prob)
-        ended |= token == end
-        if bool(ended.all()):
+        token, log_prob = _draw(logits, temperature, uniform[rows, t])
+        tokens[rows, t], log_probs[rows, t] = token, log_prob
+        ended = ended | (token == end)
+        left = int((~ended).sum())
+        if left == 0 or t + 1 == uniform.shape[1]:
             break
-        ids, positions = token[:, None], positions[:, -1:] + 1
+        if left <= _FEWER * len(rows) and _selects(cache):
+            on = (~ended).nonzero()[:, 0]
+            cache.batch_select_indices(on)
+            rows, token, ended = rows[on], token[on], ended[on]
+            positions, mask = positions[on], mask[on]
+        positions = positions + 1
         mask = torch.cat([mask, torch.ones_like(mask[:, :1])], dim=1)
-    return torch.stack(tokens, dim=1), torch.stack(log_probs, dim=1)
+        cache, logits = _next_logits(model, token[:, None], mask, positions, cache)
+    return tokens[:, : t + 1], log_probs[:, : t + 1]
+
+
+def _read_prompts(model: Any, ids: Tensor, mask: Tensor) -> tuple[Any, Tensor]:
+    """Return the cache of some prompts and the logits of their first answers' tokens, (B, V)."""
+    first, copies = distinct(ids, mask)
+    if len(first) < len(ids):
+        few, kept = ids[first], mask[first]
+        cache, logits = _next_logits(model, few, kept, _positions(kept), None)
+        if _selects(cache):
+            cache.batch_select_indices(copies)
+            return cache, logits[copies]
+    return _next_logits(model, ids, mask, _positions(mask), None)
+
+
+def _next_logits(
+    model: Any, ids: Tensor, mask: Tensor, positions: Tensor, cache: Any
+) -> tuple[Any, Tensor]:
+    """Return the cache after some more tokens, and the logits of what follows them, (B, V)."""
+    out = model(
+        input_ids=ids, attention_mask=mask.long(), position_ids=positions,
+        past_key_values=cache, use_cache=True, logits_to_keep=1,
+    )  # fmt: skip
+    return out.past_key_values, out.logits[:, -1]
+
+
+def _selects(cache: Any) -> bool:
+    """Return whether rows of a cache can be picked; caches of recurrent models may not do it."""
+    layers = getattr(cache, "layers", ())
+    return bool(layers) and all(hasattr(layer, "batch_select_indices") for layer in layers)
+
+
+def distinct(*columns: Tensor) -> tuple[Tensor, Tensor]:
+    """Return one row, the first, of each kind of rows that are equal, and the kind of each row.
+
+    Parameters
+    ----------
+    *columns : Tensor, shape (B, any)
+        The parts of the rows.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from marl.debate.generate import distinct
+    >>> first, kinds = distinct(torch.tensor([[1], [2], [1]]))
+    >>> first.tolist(), kinds.tolist()
+    ([0, 1], [0, 1, 0])
+    """
+    rows = torch.cat([column.long() for column in columns], dim=1)
+    kinds = rows.unique(dim=0, return_inverse=True)[1]
+    places = torch.arange(len(rows), device=rows.device)
+    first = torch.full((int(kinds.max()) + 1,), len(rows), device=rows.device)
+    return first.scatter_reduce(0, kinds, places, "amin"), kinds
 
 
 def _draw(logits: Tensor, temperature: float, uniform: Tensor) -> tuple[Tensor, Tensor]:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from marl.debate.crew import ALONE, Crew
-from marl.debate.generate import Completions, answer_logits, batches, token_log_probs
+from marl.debate.generate import Completions, answer_logits, distinct, token_log_probs
 from marl.debate.models import Agent
 from marl.debate.settings import Training
 
@@ -111,7 +111,7 @@ def improve(
     """Improve an agent on a lesson, in place; return loss, entropy and clipped share per token.
 
     Gradients are accumulated over pieces of ``micro_batch`` debates of about equal length, and
-    summed over processes.
+    summed over processes. The same answer to the same prompt is computed once.
     Debates whose whole group earned the same teach nothing and are left out, of the entropy too,
     unless something else is charged on their tokens.
     """
@@ -120,6 +120,7 @@ def improve(
     own_tokens = sum(c.answer_mask.sum() for c in lesson.rounds)
     tokens = int(crew.sum(torch.as_tensor(own_tokens)))
     learned = [p for group in optimiser.param_groups for p in group["params"]]
+    merged = [_merge(c, a) for c, a in zip(lesson.rounds, lesson.advantages, strict=True)]
     totals: dict[str, float] = {}
     # Checkpointing works in training mode alone, the cache of generation without it alone.
     agent.model.train(agent.checkpointing)
@@ -127,30 +128,63 @@ def improve(
         for p in learned:  # zero, not None: moments go on, and processes sum equal shapes
             p.grad = torch.zeros_like(p)
         totals = {"loss": 0.0, "entropy": 0.0, "clipped": 0.0, "pull": 0.0}
-        for completions, advantages, returns in zip(
-            lesson.rounds, lesson.advantages, lesson.returns, strict=True
-        ):
-            teaches = advantages.abs().amax(dim=1) > 0.0
-            chosen = torch.arange(len(teaches)) if everything else teaches.cpu().nonzero()[:, 0]
-            for index in _by_length(completions, chosen, training.micro_batch):
-                piece = completions.rows(index)
-                width = piece.answer_mask.shape[1]
+        for said in merged:
+            chosen = torch.arange(len(said.count)) if everything else said.teaching
+            for index in _by_length(said.completions, chosen, training.micro_batch):
                 loss, parts = _loss(
-                    agent, piece, advantages[index][:, :width], training.clip,
+                    agent, said.rows(index), training.clip,
                     temperature=temperature, eps=eps, pulls=pulls,
                 )  # fmt: skip
                 (loss / tokens).backward()
-                if head is not None:
-                    rows = len(completions.ids) * len(lesson.rounds) * crew.size
-                    _fit_head(agent, head, piece, returns[index], rows)
                 for name, value in parts.items():
                     totals[name] += value / tokens
+        if head is not None:
+            _fit_head(agent, head, lesson, training.micro_batch, crew)
         crew.sum_gradients(learned)
         nn.utils.clip_grad_norm_(learned, 1.0)
         optimiser.step()
     agent.model.eval()
     # Each process has counted its part of all tokens; what counts is the mean over processes.
     return {name: value * crew.size for name, value in totals.items()}
+
+
+@dataclass(frozen=True)
+class _Merged:
+    """Answers that differ, (U, T), with what all their copies earned.
+
+    The clipped gain bends at an advantage of zero, so gains and losses are summed apart.
+    """
+
+    completions: Completions
+    gains: Tensor
+    losses: Tensor
+    count: Tensor
+
+    @property
+    def teaching(self) -> Tensor:
+        """Rows with any advantage."""
+        return (self.gains - self.losses).amax(dim=1).cpu().nonzero()[:, 0]
+
+    def rows(self, index: Tensor) -> _Merged:
+        """Return some of the rows, without the columns that are padding in all of them."""
+        piece = self.completions.rows(index)
+        width = piece.answer_mask.shape[1]
+        return _Merged(
+            piece, self.gains[index][:, :width], self.losses[index][:, :width], self.count[index]
+        )
+
+
+def _merge(completions: Completions, advantages: Tensor) -> _Merged:
+    """Return each answer once, with the sums of its copies' advantages."""
+    first, kinds = distinct(completions.ids, completions.mask)
+    copies = (kinds == torch.arange(len(first), device=kinds.device)[:, None]).float()
+    return _Merged(
+        Completions(
+            completions.ids[first], completions.mask[first], completions.n_prompt,
+            completions.log_probs[first], tuple(completions.texts[k] for k in first.tolist()),
+        ),
+        copies @ advantages.clamp(min=0.0), copies @ advantages.clamp(max=0.0), copies.sum(dim=1),
+    )  # fmt: skip
 
 
 def _by_length(completions: Completions, chosen: Tensor, most: int) -> Iterator[Tensor]:
@@ -162,8 +196,7 @@ def _by_length(completions: Completions, chosen: Tensor, most: int) -> Iterator[
 
 def _loss(
     agent: Agent,
-    piece: Completions,
-    advantages: Tensor,
+    said: _Merged,
     clip: float,
     *,
     temperature: float,
@@ -171,18 +204,19 @@ def _loss(
     pulls: tuple[Pull, ...],
 ) -> tuple[Tensor, dict[str, float]]:
     """Return the loss summed over the tokens of some debates, and its parts as numbers."""
-    mask = piece.answer_mask
+    piece, mask, times = said.completions, said.completions.answer_mask, said.count[:, None]
     log_probs = answer_logits(agent.model, piece, temperature)
     ratio = (token_log_probs(log_probs, piece) - piece.log_probs).exp()
-    gain = torch.minimum(ratio * advantages, ratio.clamp(1.0 - clip, 1.0 + clip) * advantages)
+    gain = ratio.clamp(max=1.0 + clip) * said.gains + ratio.clamp(min=1.0 - clip) * said.losses
     with torch.set_grad_enabled(eps != 0.0):  # a number to look at, unless it is charged
-        entropy = -(log_probs.exp() * log_probs).sum(dim=-1)
+        entropy = -times * (log_probs.exp() * log_probs).sum(dim=-1)
     per_token = -gain - eps * entropy
     pulled = torch.zeros_like(gain)
     for pull in pulls:
-        pulled = pulled + pull.coefficient * divergence(log_probs, pull.model, piece, temperature)
+        kl = divergence(log_probs, pull.model, piece, temperature)
+        pulled = pulled + pull.coefficient * times * kl
     loss = (per_token + pulled).masked_fill(~mask, 0.0).sum()
-    clipped = ((ratio - 1.0).abs() > clip) & mask
+    clipped = times * (((ratio - 1.0).abs() > clip) & mask)
     return loss, {
         "loss": float(loss.detach()),
         "entropy": float(entropy.detach().masked_fill(~mask, 0.0).sum()),
@@ -199,12 +233,13 @@ def divergence(log_probs: Tensor, other: Any, piece: Completions, temperature: f
     return kl
 
 
-def _fit_head(
-    agent: Agent, head: nn.Module, piece: Completions, returns: Tensor, rows: int
-) -> None:
+def _fit_head(agent: Agent, head: nn.Module, lesson: Lesson, micro_batch: int, crew: Crew) -> None:
     """Add the gradient of half the squared error of a value head; the model itself is left."""
-    error = head(prompt_state(agent, piece)).squeeze(-1) - returns
-    (0.5 * error.square().sum() / rows).backward()
+    for completions, returns in zip(lesson.rounds, lesson.returns, strict=True):
+        rows = len(completions.ids) * len(lesson.rounds) * crew.size
+        for index in _by_length(completions, torch.arange(len(completions.ids)), micro_batch):
+            error = head(prompt_state(agent, completions.rows(index))).squeeze(-1) - returns[index]
+            (0.5 * error.square().sum() / rows).backward()
 
 
 @torch.no_grad()
@@ -229,9 +264,10 @@ def other_log_probs(
     model: Any, completions: Completions, temperature: float, micro_batch: int
 ) -> Tensor:
     """Return another model's log-probabilities of the same tokens, (B, T)."""
+    first, kinds = distinct(completions.ids, completions.mask)
     out = torch.zeros_like(completions.log_probs)
-    for index in batches(len(completions.ids), micro_batch):
+    for index in _by_length(completions, first.cpu(), micro_batch):
         piece = completions.rows(index)
         found = token_log_probs(answer_logits(model, piece, temperature), piece)
         out[index, : found.shape[1]] = found
-    return out
+    return out[first[kinds]]

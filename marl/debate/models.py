@@ -11,11 +11,12 @@ import torch
 
 SIZES: dict[str, dict[str, int]] = {
     "tiny": {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2},
+    "mini": {"hidden_size": 64, "num_hidden_layers": 4, "num_attention_heads": 4},
     "small": {"hidden_size": 96, "num_hidden_layers": 4, "num_attention_heads": 4},
     "medium": {"hidden_size": 160, "num_hidden_layers": 4, "num_attention_heads": 5},
     "large": {"hidden_size": 256, "num_hidden_layers": 6, "num_attention_heads": 8},
 }
-"""Sizes of the small models, for `build_model`; about 0.03, 0.45, 1.3 and 5 million parameters."""
+"""Small models for `build_model`: about 0.03, 0.2, 0.5, 1.3 and 5 million parameters."""
 
 
 class ModelNotFoundError(FileNotFoundError):

@@ -41,10 +41,10 @@ class SFT:
     steps: int = 4000
     batch: int = 64
     lr: float = 2e-3
-    stop_at: float = 0.35
+    stop_at: float = 0.25
     check_every: int = 50
     check_on: int = 400
-    read_steps: int = 200
+    read_steps: int = 150
     debate_steps: int = 0
     own_wrong: float = 0.5
     partner_wrong: float = 0.2

@@ -67,6 +67,7 @@ def train_supervised(
         accuracy = course.run(alone, settings.steps, stop_at=settings.stop_at)
     if settings.read_steps or settings.debate_steps:
         tried = own_answers(agent, problems[:_POOL], seed=seed)
+    rng = random.Random(seed)  # the parts do not depend on when the one before has stopped
     if settings.read_steps:
         both_right = replace(settings, own_wrong=0.0, partner_wrong=0.0)
 

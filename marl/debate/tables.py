@@ -154,31 +154,63 @@ def training_row(run: str, method: str, metrics: Mapping[str, Array]) -> dict[st
     """Return how the agents' accuracy after debate went in training, the mean of both.
 
     ``start`` and ``end`` are means of five updates, ``lowest`` is the least of any five in a row:
-    with SRPO, what the adversaries take away; with IPPO, what chance does. ``adversary_kl`` is the
-    divergence of the adversaries from the partners at the end, in nats per token.
+    with SRPO, what the adversaries take away; with IPPO, what chance does. ``gain`` is right after
+    minus right before the same debates, in the second half of the updates, and ``gain_error`` its
+    standard error over updates: with SRPO the adversary sits opposite, with IPPO the partner.
+    ``adversary_kl`` is the divergence of the adversaries from the partners at the end, in nats per
+    token.
     """
     both = (metrics["agent_0_last"] + metrics["agent_1_last"]) / 2.0
+    first = (metrics["agent_0_first"] + metrics["agent_1_first"]) / 2.0
+    gains = (both - first)[len(both) // 2 :]
     means = rolling(both, 5)
     kl = [metrics[k] for k in ("adversary_0_kl", "adversary_1_kl") if k in metrics]
     return {
         "method": method, "run": run, "updates": len(both), "start": float(both[:5].mean()),
         "lowest": float(means[min(4, len(means) - 1) :].min()), "end": float(means[-1]),
+        "gain": float(gains.mean()),
+        "gain_error": float(gains.std(ddof=1) / len(gains) ** 0.5) if len(gains) > 1 else np.nan,
         "adversary_kl": float(np.mean([k[-5:].mean() for k in kl])) if kl else float("nan"),
     }  # fmt: skip
 
 
-def training_table(rows: Iterable[Mapping[str, Any]]) -> str:
+def training_table(rows: Sequence[Mapping[str, Any]]) -> str:
     """Return `training_row`s as a table for people, Markdown."""
     lines = [
-        "| run | updates | right at the start | lowest | fall | end | adversary's KL |",
-        "|---|---:|---:|---:|---:|---:|---:|",
+        "| run | updates | right at the start | lowest | fall | end | debate's gain "
+        "| adversary's KL |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for row in rows:
         lines.append(
             f"| {row['run']} | {row['updates']} | {row['start']:.3f} | {row['lowest']:.3f} | "
-            f"{row['start'] - row['lowest']:.3f} | {row['end']:.3f} | {row['adversary_kl']:.3f} |"
+            f"{row['start'] - row['lowest']:.3f} | {row['end']:.3f} | "
+            f"{row['gain']:+.3f} ± {row['gain_error']:.3f} | {row['adversary_kl']:.3f} |"
         )
-    return "\n".join(lines)
+    return "\n".join([*lines, *misled(rows)])
+
+
+def misled(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return a line that says whether adversaries mislead: the methods' gains by debate compared.
+
+    Each method's gain is the mean of its runs'; the error is the standard error over runs, or from
+    the runs' own errors where a method has fewer than three.
+    """
+    gains = {m: [r for r in rows if r["method"] == m] for m in ("srpo", "ippo")}
+    if not all(gains.values()):
+        return []
+    value = {m: np.mean([r["gain"] for r in found]) for m, found in gains.items()}
+    square = 0.0
+    for found in gains.values():
+        n = len(found)
+        spread = np.var([r["gain"] for r in found], ddof=1) if n > 2 else None
+        own = np.mean([r["gain_error"] ** 2 for r in found])
+        square += float(own if spread is None else spread) / n
+    return [
+        "",
+        f"Debate's gain in training, srpo - ippo: {value['srpo'] - value['ippo']:+.3f} ± "
+        f"{square**0.5:.3f} (below zero: adversaries mislead).",
+    ]
 
 
 def text_table(cells: Iterable[Cell]) -> str:

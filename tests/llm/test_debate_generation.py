@@ -126,7 +126,7 @@ def test_models_that_cannot_be_loaded_say_why(tmp_path):
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(ValueError, match="holds no causal model"):
         load_agent(tmp_path)
-    with pytest.raises(ValueError, match="size must be one of tiny, small"):
+    with pytest.raises(ValueError, match="size must be one of tiny, mini, small"):
         build_model("huge", None, seed=0)
 
 

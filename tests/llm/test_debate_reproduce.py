@@ -9,7 +9,7 @@ import pytest
 from marl.debate.protocol import Protocol
 from marl.debate.reproduce import FULL, QUICK, Plan, reproduce
 from marl.debate.settings import SFT, Training
-from marl.debate.tables import training_row, training_table
+from marl.debate.tables import misled, training_row, training_table
 
 TINY = Plan(
     sizes=("tiny",),
@@ -57,6 +57,9 @@ def test_plans_compare_like_with_like():
         assert plan.protocol.order == "random"
     assert FULL.seeds >= 3
     assert FULL.teams == [("small", "small"), ("medium", "medium"), ("small", "medium")]
+    assert dataclasses.replace(FULL, pairs="mixed").teams == [("small", "medium")]
+    with pytest.raises(ValueError, match="a mixed team needs two sizes; got small"):
+        dataclasses.replace(QUICK, pairs="mixed")
 
 
 def test_the_training_table_tells_the_fall_from_the_start():
@@ -64,10 +67,24 @@ def test_the_training_table_tells_the_fall_from_the_start():
     course = np.array([0.5] * 5 + [0.2] * 5 + [0.4] * 5)
     metrics = {
         "agent_0_last": course + 0.1, "agent_1_last": course - 0.1,
+        "agent_0_first": course + 0.2, "agent_1_first": course,
         "adversary_0_kl": np.full(15, 0.02), "adversary_1_kl": np.full(15, 0.04),
     }  # fmt: skip
     row = training_row("a", "srpo", metrics)
-    assert {k: round(row[k], 9) for k in ("start", "lowest", "end", "adversary_kl")} == {
-        "start": 0.5, "lowest": 0.2, "end": 0.4, "adversary_kl": 0.03,
+    assert {k: round(row[k], 9) for k in ("start", "lowest", "end", "gain", "adversary_kl")} == {
+        "start": 0.5, "lowest": 0.2, "end": 0.4, "gain": -0.1, "adversary_kl": 0.03,
     }  # fmt: skip
-    assert "| a | 15 | 0.500 | 0.200 | 0.300 | 0.400 | 0.030 |" in training_table([row])
+    text = training_table([row])
+    assert "| a | 15 | 0.500 | 0.200 | 0.300 | 0.400 | -0.100 ± 0.000 | 0.030 |" in text
+
+
+def test_misleading_is_judged_beside_ippo():
+    """Gains of -.10 and -.06 with adversaries, -.02 and +.02 without: adversaries take .08."""
+    rows = [
+        {"method": method, "gain": gain, "gain_error": 0.01}
+        for method, gain in (("srpo", -0.1), ("srpo", -0.06), ("ippo", -0.02), ("ippo", 0.02))
+    ]
+    assert "srpo - ippo: -0.080 ± 0.010" in misled(rows)[-1]
+    more = [*rows, {**rows[0], "gain": -0.08}, {**rows[2], "gain": 0.0}]
+    assert "srpo - ippo: -0.080 ± 0.016" in misled(more)[-1]
+    assert misled(rows[:2]) == []
