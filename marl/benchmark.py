@@ -109,6 +109,7 @@ def benchmark_plan(
     size: str = "default",
     ablations: Sequence[str] = (),
     settings: Mapping[str, Any] | None = None,
+    variants: Sequence[tuple[str, Mapping[str, Any]]] = (),
 ) -> Plan:
     """Return what a benchmark of that name and size trains.
 
@@ -126,6 +127,8 @@ def benchmark_plan(
         SRPO over tau for both directions of the KL; IPPO and SRPO over the entropy bonus.
     settings : mapping of str to object, optional
         Settings of all methods that have them; ``"srpo.eps"`` is that of one method alone.
+    variants : sequence of (str, mapping of str to object), optional
+        Further methods: an algorithm's name and what differs from its settings above.
 
     Raises
     ------
@@ -137,6 +140,9 @@ def benchmark_plan(
     >>> plan = benchmark_plan("kitchen", methods=["ippo", "srpo"], size="quick")
     >>> plan.seeds, plan.methods["srpo"].tau
     (5, 10.0)
+    >>> plan = benchmark_plan("kitchen", methods=["ippo"], variants=[("srpo", {"tau": 1.0})])
+    >>> list(plan.methods)
+    ['ippo', 'srpo-tau-1.0']
     """
     from marl.presets import preset
     from marl.presets import settings as those_of
@@ -144,7 +150,7 @@ def benchmark_plan(
     check_name("benchmark", name, BENCHMARKS)
     check_name("size", size, SIZES)
     names = list(dict.fromkeys(methods or ALGORITHMS))
-    for method in names:
+    for method in (*names, *(kind for kind, _ in variants)):
         check_name("method", method, ALGORITHMS)
     for ablation in ablations:
         check_name("ablation", ablation, dict.fromkeys(ABLATIONS))
@@ -161,7 +167,7 @@ def benchmark_plan(
 
     return Plan(
         name=name,
-        methods={method: algo(method, **own[method]) for method in names},
+        methods=_compared(names, own, variants, algo),
         steps=own_steps if steps is None else steps,
         seeds=own_seeds if seeds is None else seeds,
         runners=2 if name == "tag" else 0,
@@ -182,6 +188,20 @@ def _by_method(
             check_name(f"method, of those that are compared, in {name!r}", method, own)
         (own[method] if dot else common)[field] = value
     return common, own
+
+
+def _compared(
+    names: Sequence[str],
+    own: Mapping[str, Mapping[str, Any]],
+    variants: Sequence[tuple[str, Mapping[str, Any]]],
+    algo: Any,
+) -> dict[str, Algorithm]:
+    """Who is compared: methods, then their variants, which are called by what they change."""
+    found = {method: algo(method, **own[method]) for method in names}
+    for kind, changes in variants:
+        label = "-".join((kind, *(f"{field}-{value}" for field, value in changes.items())))
+        found[label] = algo(kind, **{**own.get(kind, {}), **changes})
+    return found
 
 
 def _sweep_cells(ablation: str, algo: Any) -> Iterable[tuple[str, float, Algorithm]]:

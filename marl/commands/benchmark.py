@@ -17,6 +17,7 @@ examples:
   marl benchmark tag --methods ippo,srpo --out tag        runners first, then chasers
   marl benchmark hanabi2 --paper                          the paper's settings: for a GPU
   marl benchmark kitchen --methods ippo,srpo --ablate tau --ablate eps
+  marl benchmark kitchen --methods ippo,srpo --variant srpo:tau=1:penalty=kl
 
 The first method is the baseline. The same command goes on with what is there, and one with
 more methods or more seeds adds them. Runs are in DIR/runs, the page is DIR/report/index.html.
@@ -52,6 +53,14 @@ def add(commands: Any) -> None:
         help="a setting of all methods that have it, or (srpo.eps=0.03) of one; may be repeated",
     )
     option(
+        "--variant",
+        type=_variant,
+        action="append",
+        default=[],
+        metavar="METHOD:NAME=VALUE[:...]",
+        help="one more method of the same table: METHOD with other settings; may be repeated",
+    )
+    option(
         "--ablate",
         choices=("tau", "eps"),
         action="append",
@@ -63,6 +72,14 @@ def add(commands: Any) -> None:
     common.add_patience(option)
     option("--quiet", action="store_true", help="no progress on standard error")
     parser.set_defaults(command=_benchmark)  # fmt: skip
+
+
+def _variant(text: str) -> tuple[str, dict[str, Any]]:
+    """Return the method and the settings of ``srpo:tau=1:penalty=kl``; for argparse."""
+    kind, *changes = text.split(":")
+    if not changes:
+        raise argparse.ArgumentTypeError(f"{text!r} is not METHOD:NAME=VALUE[:NAME=VALUE...]")
+    return kind, dict(common.setting(change) for change in changes)
 
 
 def _benchmark(arguments: argparse.Namespace) -> int:
@@ -82,6 +99,7 @@ def _benchmark(arguments: argparse.Namespace) -> int:
         size=size,
         ablations=tuple(dict.fromkeys(arguments.ablate)),
         settings=dict(arguments.set),
+        variants=arguments.variant,
     )
     label = arguments.benchmark if size == "default" else f"{arguments.benchmark}-{size}"
     out = Path(arguments.out or Path("benchmark") / label)

@@ -135,6 +135,18 @@ def test_a_setting_may_be_one_methods_alone_and_leaves_the_runners_as_they_are()
     assert (plan.trainer.eps, plan.trainer.n_envs, plan.trainer.share_policies) == (0.01, 4, False)
 
 
+def test_variants_are_methods_of_the_same_table():
+    changed: Any = {"n_envs": 4, "srpo.eps": 0.3}
+    variants: Any = [("srpo", {"tau": 1, "penalty": "kl"}), ("mappo", {"eps": 0.2})]
+    plan: Any = benchmark_plan("kitchen", methods=["srpo"], settings=changed, variants=variants)
+    assert list(plan.methods) == ["srpo", "srpo-tau-1-penalty-kl", "mappo-eps-0.2"]
+    srpo, other, mappo = plan.methods.values()
+    assert (srpo.tau, srpo.penalty, srpo.eps) == (10.0, "reverse_kl", 0.3)
+    assert (other.tau, other.penalty, other.eps, other.n_envs) == (1, "kl", 0.3, 4)
+    assert (mappo.eps, mappo.n_envs) == (0.2, 4)
+    assert list(plan.batches("mappo-eps-0.2")) == ["mappo-eps-0.2-0", "mappo-eps-0.2-5"]
+
+
 @pytest.fixture(scope="module")
 def plan():
     """Two teams of IPPO on the kitchen, a few updates each."""
@@ -179,6 +191,8 @@ def test_an_interrupted_benchmark_goes_on_bit_by_bit(plan, alone, tmp_path, monk
     [
         (lambda: benchmark_plan("kitchens"), "did you mean 'kitchen'"),
         (lambda: benchmark_plan("tag", methods=["ipo"]), "unknown method 'ipo', did you mean"),
+        (lambda: benchmark_plan("tag", variants=[("spro", {"tau": 1})]), "did you mean 'srpo'"),
+        (lambda: benchmark_plan("tag", variants=[("srpo", {"tua": 1})]), "has no option 'tua'"),
         (lambda: benchmark_plan("tag", seeds=0), "seeds must be at least 1, got 0"),
         (lambda: benchmark_plan("tag", ablations=["lr"]), "unknown ablation 'lr'"),
         (
@@ -200,3 +214,7 @@ def test_bad_plans_and_missing_runners_get_clear_errors(call, words):
 def test_the_command_names_what_is_wrong(capsys):
     assert main(["benchmark", "kitchen", "--methods", "ippo,spro"]) == 2
     assert "did you mean 'srpo'" in capsys.readouterr().err
+    assert main(["benchmark", "kitchen", "--variant", "spro:tau=1"]) == 2
+    assert "did you mean 'srpo'" in capsys.readouterr().err
+    assert main(["benchmark", "kitchen", "--variant", "srpo"]) == 2
+    assert "'srpo' is not METHOD:NAME=VALUE" in capsys.readouterr().err
