@@ -36,9 +36,9 @@ def copies(agent, tokenizer):
     """Nine answers of which the first three, and two more, are one answer each."""
     once = said(agent, tokenizer)
     index = torch.tensor([0, 0, 0, 3, 4, 6, 6, 7, 8])
-    rows = [once.ids[index], once.mask[index]]
+    texts = tuple(once.texts[k] for k in index.tolist())
     return Completions(
-        *rows, once.n_prompt, once.log_probs[index], tuple(once.texts[k] for k in index.tolist())
+        once.ids[index], once.mask[index], once.n_prompt, once.log_probs[index], texts
     )
 
 

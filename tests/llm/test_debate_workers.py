@@ -46,11 +46,12 @@ def test_workers_end_with_their_parent(tmp_path, how):
     parent = subprocess.Popen(
         [sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
+    assert parent.stdout is not None
     try:
         workers = [int(pid) for pid in parent.stdout.readline().split()]
         assert workers
         parent.send_signal(how)
-        parent.wait(timeout=20)
+        parent.wait(timeout=60)
         assert all(_ends(pid) for pid in workers)
     finally:
         parent.kill()
