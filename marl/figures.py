@@ -31,6 +31,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 MARKS = ("o", "s", "^", "D", "v", "P", "X")
 LINES = ("-", "--", ":", "-.")
 
+_FEW = 4  # methods whose names fit into a plot
 _ROOM = 24  # letters that all methods' names may have together, side by side along a matrix
 
 
@@ -88,7 +89,7 @@ def curves(found: Mapping[str, Curve]) -> Figure:
         if shares and curve.least is not None:
             _band(axes[1], curve.steps, curve.least, k, name)
     axes[0].set_ylabel("return of both seats")
-    axes[0].legend(frameon=False, fontsize=8)
+    _legend(axes[0])
     if shares:
         axes[1].axhline(RIDER, color="#555555", lw=0.8, ls=(0, (2, 2)))
         axes[1].set_ylabel("work share of the\nless productive agent")
@@ -111,7 +112,7 @@ def roles(cross: CrossPlay) -> Figure:
         members = cross.members(name)
         work = cross.events[event][members, members]
         largest = max(largest, float(work.max()))
-        style: dict[str, Any] = {"color": COLOURS[k % 7], "marker": MARKS[k % 7], "alpha": 0.75}
+        style: dict[str, Any] = {"color": COLOURS[k % 7], "marker": _mark(k), "alpha": 0.75}
         ax.scatter(work[:, 0], work[:, 1], s=26, label=name, linewidths=0, zorder=3, **style)
     top, slope = 1.08 * largest, RIDER / (1 - RIDER)
     ends = np.array([0.0, top])
@@ -138,13 +139,13 @@ def partners(methods: Sequence[Method]) -> Figure:
         places = np.arange(len(labels)) + 0.18 * (k - (len(methods) - 1) / 2)
         ends = np.array([[f.value - f.low, f.high - f.value] for f in figures]).T
         ax.errorbar(
-            values, places, xerr=np.nan_to_num(np.maximum(ends, 0.0)), fmt=MARKS[k % 7],
+            values, places, xerr=np.nan_to_num(np.maximum(ends, 0.0)), fmt=_mark(k),
             color=COLOURS[k % 7], ms=5, lw=1.3, capsize=2, label=method.name,
         )  # fmt: skip
     ax.set_yticks(range(len(labels)), labels)
     ax.invert_yaxis()
     ax.set_xlabel("return of both seats (95 % interval over teams)")
-    ax.legend(frameon=False, fontsize=8)
+    _legend(ax)
     _tidy(ax)
     return figure
 
@@ -163,7 +164,7 @@ def sweep(rows: Sequence[Mapping[str, Any]], parameter: str, label: str) -> Figu
     for k, series in enumerate(dict.fromkeys(row["series"] for row in rows)):
         line = sorted((row for row in rows if row["series"] == series), key=lambda r: r[parameter])
         x = np.array([float(row[parameter]) or least / 10 for row in line])
-        style: dict[str, Any] = {"color": COLOURS[k % 7], "marker": MARKS[k % 7], "ms": 4.5}
+        style: dict[str, Any] = {"color": COLOURS[k % 7], "marker": _mark(k), "ms": 4.5}
         for name, dash, what in (("training", "-", "TP"), ("crossing", "--", "CP")):
             y = np.array([float(row[name]) for row in line])
             low, high = (
@@ -197,6 +198,19 @@ def _band(ax: Axes, x: Array, y: Array, k: int, label: str) -> None:
     ax.plot(x, [p.value for p in points], color=colour, ls=LINES[k % 4], lw=1.5, label=label)
     low, high = np.array([p.low for p in points]), np.array([p.high for p in points])
     ax.fill_between(x, low, high, color=colour, alpha=0.18, lw=0)
+
+
+def _mark(k: int) -> str:
+    """Mark of the k-th method; with its colour it is another's only after 49."""
+    return MARKS[(k + k // 7) % 7]
+
+
+def _legend(ax: Axes) -> None:
+    """Legend of the methods: inside for a few, beside the axes where it would cover the data."""
+    if len(ax.get_legend_handles_labels()[1]) <= _FEW:
+        ax.legend(frameon=False, fontsize=8)
+    else:
+        ax.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0))
 
 
 def _figure(width: float, height: float) -> Figure:

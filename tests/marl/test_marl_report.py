@@ -191,6 +191,17 @@ def test_the_curves_are_means_over_teams():
     np.testing.assert_allclose(drawn[1], np.nanmean(least, axis=0))
 
 
+def test_ten_methods_can_be_told_apart_and_their_legend_covers_nothing():
+    names = [f"method {k}" for k in range(10)]
+    figure = figures.curves(curves(*names))
+    ax = figure.axes[0]
+    assert len({(line.get_color(), line.get_linestyle()) for line in ax.lines}) == 10
+    figure.canvas.draw()
+    legend = ax.get_legend()
+    assert legend.get_window_extent().x0 >= ax.get_window_extent().x1
+    assert len({(figures.COLOURS[k % 7], figures._mark(k)) for k in range(49)}) == 49
+
+
 def verdicts(results, **options):
     return {claim.text: claim for claim in claims(results, **options)}
 
