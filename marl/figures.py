@@ -82,7 +82,7 @@ def heat_map(cross: CrossPlay, title: str = "") -> Figure:
 def curves(found: Mapping[str, Curve]) -> Figure:
     """Return learning curves: mean over teams with its 95 % band, and who does the work."""
     shares = any(curve.least is not None for curve in found.values())
-    figure = _figure(6.8, 5.2 if shares else 3.2)
+    figure = _figure(6.8 if len(found) <= _FEW else 8.8, 5.2 if shares else 3.2)
     axes = figure.subplots(2 if shares else 1, 1, sharex=True, squeeze=False)[:, 0]
     for k, (name, curve) in enumerate(found.items()):
         _band(axes[0], curve.steps, curve.returns, k, f"{name} ({len(curve.returns)} teams)")
