@@ -130,13 +130,16 @@ def roles(cross: CrossPlay) -> Figure:
 def partners(methods: Sequence[Method]) -> Figure:
     """Return the returns beside each partner, own and scripted, with 95 % intervals."""
     labels = ["own team", "other seeds", *methods[0].beside]
-    figure = _figure(6.8, 0.9 + 0.42 * len(labels))
+    apart = min(0.18, 0.84 / len(methods))  # so that no method reaches into the next partner
+    figure = _figure(6.8, 0.9 + len(labels) * max(0.42, 0.1 * len(methods)))
     ax = figure.add_subplot()
+    for place in range(1, len(labels)):
+        ax.axhline(place - 0.5, color="#dddddd", lw=0.8)
     for k, method in enumerate(methods):
         beside = [method.beside[name].returns for name in methods[0].beside]
         figures = [method.training, method.crossing, *beside]
         values = np.array([figure.value for figure in figures])
-        places = np.arange(len(labels)) + 0.18 * (k - (len(methods) - 1) / 2)
+        places = np.arange(len(labels)) + apart * (k - (len(methods) - 1) / 2)
         ends = np.array([[f.value - f.low, f.high - f.value] for f in figures]).T
         ax.errorbar(
             values, places, xerr=np.nan_to_num(np.maximum(ends, 0.0)), fmt=_mark(k),
