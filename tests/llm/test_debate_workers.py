@@ -12,10 +12,12 @@ import pytest
 from marl.debate.workers import processes
 
 _PARENT = """
-import os, sys, time
+import os, signal, sys, time
 from marl.debate.workers import processes
 
 if __name__ == "__main__":
+    # A job in the background of a shell is started with SIGINT ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with processes(2) as pool:
         jobs = [pool.submit(os.getpid) for _ in range(2)]
         busy = [pool.submit(time.sleep, 300) for _ in range(2)]
