@@ -198,6 +198,7 @@ def test_ten_methods_can_be_told_apart_and_their_legend_covers_nothing():
     assert len({(line.get_color(), line.get_linestyle()) for line in ax.lines}) == 10
     figure.canvas.draw()
     legend = ax.get_legend()
+    assert legend is not None
     assert legend.get_window_extent().x0 >= ax.get_window_extent().x1
     assert len({(figures.COLOURS[k % 7], figures._mark(k)) for k in range(49)}) == 49
 
