@@ -199,7 +199,10 @@ def _compared(
     """Who is compared: methods, then their variants, which are called by what they change."""
     found = {method: algo(method, **own[method]) for method in names}
     for kind, changes in variants:
-        label = "-".join((kind, *(f"{field}-{value}" for field, value in changes.items())))
+        parts = (
+            (x if isinstance(x, tuple | list) else (x,), field) for field, x in changes.items()
+        )
+        label = "-".join((kind, *(f"{field}-{'x'.join(map(str, x))}" for x, field in parts)))
         found[label] = algo(kind, **{**own.get(kind, {}), **changes})
     return found
 

@@ -123,6 +123,7 @@ def test_support_enumeration_finds_what_quantecon_finds():
 
 def test_more_equilibria_of_one_support_than_the_kernel_has_room_for():
     """Player 1 is indifferent; his first action meets 70 strict replies of player 2."""
+    rqe.nash(random_game((2, 2), 0), "all", method="support_enumeration")  # compiles the kernel
     game = rqe.NormalFormGame.from_bimatrix(np.zeros((2, 60)), np.zeros((2, 60)))
     found = rqe.nash(game, "all", method="support_enumeration", time_limit=0.5)
     assert len(found) >= 120
@@ -254,6 +255,25 @@ def test_kernels_equal_their_python():
     assert compiled[1:] == plain[1:]
     assert compiled[0] == pytest.approx(plain[0], abs=1e-15)
     assert compiled[0].shape[1] == 9
+
+
+def test_the_search_of_supports_goes_on_where_room_or_budget_ended():
+    """The game of identity matrices has an equilibrium for every set of actions."""
+    game = rqe.NormalFormGame.from_bimatrix(np.eye(7), np.eye(7))
+    whole = bimatrix.equal_supports(game.payoffs, 1, 1, 10**6, 200)
+    found: list[np.ndarray] = []
+    k = start = room = 1
+    calls = tried = unclear = 0
+    while k:
+        part, k, stop, pairs, open_ = bimatrix.equal_supports(game.payoffs, k, start, 5, room)
+        room += stop == start
+        found, tried, unclear = [*found, *part], tried + pairs, unclear + open_
+        start, calls = stop, calls + 1
+        assert calls < 1000
+    assert len(found) == 127
+    assert np.array_equal(np.array(found), whole[0])
+    assert (tried, unclear) == whole[3:]
+    assert len(rqe.nash(game, "all", method="support_enumeration")) == 127
 
 
 def test_masks_and_luby_by_definition():

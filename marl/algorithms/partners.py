@@ -44,7 +44,8 @@ class PartnerTraining(PPO):
     Raises
     ------
     ValueError
-        If a setting is out of its range, or `population` does not divide `n_envs`.
+        If a setting is out of its range, `population` does not divide `n_envs`, or a schedule of
+        `eps` or `lr` is given.
     """
 
     population: int = 4
@@ -64,6 +65,12 @@ class PartnerTraining(PPO):
             )
         if not self.share_policies:
             raise ValueError(f"share_policies must be True in {self.name}, got False")
+        for field in ("eps_start", "lr_start"):
+            if getattr(self, field) is not None:
+                raise ValueError(
+                    f"{field} must be None in {self.name}, whose population and learner are at "
+                    f"different steps of a schedule; got {getattr(self, field)!r}"
+                )
 
     def planned(self, steps: int, n_agents: int = 2) -> Self:
         """The same with `population_steps` of half a run, in whole updates."""

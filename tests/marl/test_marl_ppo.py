@@ -272,6 +272,7 @@ def test_agents_and_adversaries_learn_with_a_trunk_clipping_and_two_step_sizes()
     [
         (lambda: marl.IPPO(max_grad_norm=0), r"max_grad_norm must be in \(0.0, inf\), got 0"),
         (lambda: marl.IPPO(lr_start=1e-3), "lr_start and lr_warmup go together"),
+        (lambda: marl.FCP(lr_start=1e-3, lr_warmup=9), "lr_start must be None in fcp"),
         (lambda: marl.IPPO(critic_lr=-1.0), r"critic_lr must be in \(0.0, inf\), got -1.0"),
         (
             lambda: marl.make_algo("ippo", shared_trunk="no"),
