@@ -300,13 +300,15 @@ def test_progress_off_a_terminal_is_a_line_each(capsys):
 
 def test_the_watchdog_bites_only_when_nothing_happens(capsys):
     ends: list[int] = []
-    with Watchdog(0.3 / 60, "The state is in runs/a.", ends.append) as dog:
-        for _ in range(5):
+    with Watchdog(2.0 / 60, "The state is in runs/a.", ends.append) as dog:
+        for _ in range(25):  # longer in all than the dog's patience
             time.sleep(0.1)
             dog.feed()
     assert ends == []
     with Watchdog(0.05 / 60, "The state is in runs/a.", ends.append):
-        time.sleep(0.5)
+        until = time.monotonic() + 60
+        while not ends and time.monotonic() < until:
+            time.sleep(0.05)
     assert ends == [STALLED]
     assert "no progress for" in capsys.readouterr().err
 
