@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from marl.aggregate import aggregate, blocks, improvement, records, strangers
-from marl.benchmark import Plan, runner_files, wall_seconds
+from marl.benchmark import runner_files, wall_seconds
 from marl.measures import compare, summarize
+from marl.plans import Plan
 
 if TYPE_CHECKING:
     from marl.crossplay import CrossPlay

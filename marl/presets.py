@@ -27,8 +27,8 @@ class Preset:
 def settings(kind: type[Algorithm], fields: Mapping[str, Any]) -> dict[str, Any]:
     """Those of `fields` that an algorithm has and leaves open.
 
-    A method that is defined by its entropy bonus, by its tau or by shared policies keeps them, and
-    a central critic has no trunk in common with an actor.
+    A method that is defined by its entropy bonus, by its tau or by shared policies keeps them, one
+    of two stages has no schedules, and a central critic has no trunk in common with an actor.
 
     Examples
     --------
@@ -45,13 +45,15 @@ def settings(kind: type[Algorithm], fields: Mapping[str, Any]) -> dict[str, Any]
     return found
 
 
+_SCHEDULES = {"eps_start", "eps_warmup", "lr_start", "lr_warmup"}
+
 _FIXED = {
     "adversarial": {"eps", "tau"},
     "high_entropy": {"eps"},
     "self_play": {"share_policies"},
     "maddpg": {"share_policies"},
     "mappo": {"shared_trunk"},
-    **{name: {"share_policies"} for name in ("fcp", "mep", "trajedi")},
+    **{name: {"share_policies", *_SCHEDULES} for name in ("fcp", "mep", "trajedi")},
 }
 
 

@@ -85,9 +85,10 @@ def _variant(text: str) -> tuple[str, dict[str, Any]]:
 def _benchmark(arguments: argparse.Namespace) -> int:
     """Run a benchmark, and print its tables."""
     common.use_devices(None if arguments.workers == 1 else 1)
-    from marl.benchmark import benchmark_plan, run_benchmark
+    from marl.benchmark import run_benchmark
     from marl.commands.reproduce import workers
     from marl.measures import summarize
+    from marl.plans import benchmark_plan
     from marl.report import Table, method_tables, partner_tables, protocol, text_table
 
     size = "quick" if arguments.quick else "paper" if arguments.paper else "default"

@@ -19,9 +19,10 @@ from marl.aggregate import (
     strangers,
 )
 from marl.algorithms import ALGORITHMS
-from marl.benchmark import BENCHMARKS, SIZES, benchmark_plan, run_benchmark, wall_seconds
+from marl.benchmark import run_benchmark, wall_seconds
 from marl.checkpoint import CheckpointError, save_arrays
 from marl.cli import main
+from marl.plans import BENCHMARKS, SIZES, benchmark_plan
 from marl.presets import PRESETS, preset
 
 RNG = np.random.default_rng(0)
@@ -124,6 +125,24 @@ def test_presets_hold_the_papers_settings():
     assert plan.trainer.eps == 0.2
     assert {cell[0] for cell in plan.sweeps["tau"]} == {"reverse_kl", "kl"}
     assert [cell[2].eps for cell in plan.sweeps["eps"][:4]] == [0.01, 0.03, 0.1, 0.3]
+
+
+def test_schedules_last_the_run_and_give_way_to_the_users_settings():
+    plan: Any = benchmark_plan("hanabi2", steps=1e6, ablations=["eps"])
+    for name in ("ippo", "srpo", "mappo"):
+        algo = plan.methods[name]
+        assert (algo.lr_start, algo.lr_warmup, algo.eps_warmup) == (2e-3, 1_000_000, 1_000_000)
+        assert algo.lr == algo.critic_lr < algo.lr_start
+    assert plan.methods["high_entropy"].eps_start is None  # its bonus is what it is
+    assert plan.methods["high_entropy"].lr_start == 2e-3
+    assert plan.methods["fcp"].lr_start is None
+    assert plan.methods["fcp"].lr > plan.methods["ippo"].lr
+    assert [cell[2].eps_start for cell in plan.sweeps["eps"]] == [None] * 8
+    given: Any = {"lr": 1e-4, "srpo.eps": 0.3}
+    plan = benchmark_plan("hanabi2", methods=["ippo", "srpo"], settings=given)
+    assert (plan.methods["ippo"].lr, plan.methods["ippo"].lr_start) == (1e-4, None)
+    assert plan.methods["ippo"].eps_start == 2e-2
+    assert (plan.methods["srpo"].eps, plan.methods["srpo"].eps_start) == (0.3, None)
 
 
 def test_a_setting_may_be_one_methods_alone_and_leaves_the_runners_as_they_are():
