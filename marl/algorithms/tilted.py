@@ -200,11 +200,5 @@ class TiltedAdversary:
 
     def parts(self, key: Array, batch: Any) -> Any:
         """Minibatches of [L, B, ...]: leaves [minibatches, L, B / minibatches, ...]."""
-        count = self.algo.minibatches
-        order = random.permutation(key, batch[1].shape[1])
-
-        def cut(x: Array) -> Array:
-            split = x[:, order].reshape(x.shape[0], count, -1, *x.shape[2:])
-            return jnp.moveaxis(split, 1, 0)
-
-        return jax.tree.map(cut, batch)
+        order = ppo.shuffled(key, batch[1].shape[1], self.algo.minibatches)
+        return jax.tree.map(lambda x: jnp.moveaxis(x[:, order], 1, 0), batch)
