@@ -15,17 +15,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from marl.algorithms import ALGORITHMS, Algorithm, algo_config, make_algo
+from marl.config import RunConfig
 from marl.envs.base import check_name
 
 if TYPE_CHECKING:
-    from marl.config import RunConfig
     from marl.envs.base import Env
     from marl.results import Results
 
 __all__ = ["ABLATIONS", "BENCHMARKS", "SIZES", "Plan", "benchmark_plan", "run_benchmark"]
 
 _COPIES = 100  # episodes of each entry of the matrix
-_TOGETHER = 5  # teams in a run: with more seeds later, these runs stay as they are
+_TOGETHER = 5  # teams in a run, at most
 
 BENCHMARKS: dict[str, tuple[str, dict[str, Any]]] = {
     "kitchen": ("kitchen", {}),
@@ -94,10 +94,16 @@ class Plan:
     trainer: Algorithm
     sweeps: dict[str, tuple[tuple[str, float, Algorithm], ...]]
 
-    def batches(self, name: str) -> dict[str, tuple[int, int]]:
-        """Folders of one method's runs: name -> first seed and teams."""
-        firsts = range(0, self.seeds, _TOGETHER)
-        return {f"{name}-{k}": (k, min(_TOGETHER, self.seeds - k)) for k in firsts}
+    def batches(self, name: str, runs: Path) -> dict[Path, tuple[int, int]]:
+        """One method's runs below `runs`: path -> first seed and teams; those there stay."""
+        found, first = {}, 0
+        while first < self.seeds:
+            run, teams = runs / f"{name}-{first}", min(_TOGETHER, self.seeds - first)
+            if (run / "config.json").exists():  # perhaps of fewer, when fewer were asked for
+                teams = max(1, min(teams, RunConfig.load(run / "config.json").seeds))
+            found[run] = first, teams
+            first += teams
+        return found
 
 
 def benchmark_plan(
@@ -263,7 +269,7 @@ def run_benchmark(
     env = environment(plan, folder, progress=progress, patience=patience)
     cells = dict(plan.methods)
     _train(plan, env, cells, folder, executor, progress, patience)
-    folders = {name: [folder / "runs" / run for run in plan.batches(name)] for name in cells}
+    folders = {name: list(plan.batches(name, folder / "runs")) for name in cells}
     results = play_all(folders, copies=_COPIES, exact=False, progress=progress, notes=notes)
     results.tables.extend(further_tables(plan, folder, env, results.cross, folders))
     for ablation, sweep in plan.sweeps.items():
@@ -325,17 +331,16 @@ def _train(
     progress: bool,
     patience: float | None,
 ) -> None:
-    """Make the runs that are missing; all methods advance together."""
+    """Make the runs that are missing."""
     from marl.run import run_config
     from rqe.parallel import map_tasks
 
     tasks = []
-    for k in range(0, plan.seeds, _TOGETHER):
-        for name, algo in cells.items():
-            run = f"{name}-{k}"
-            first, teams = plan.batches(name)[run]
+    for name, algo in cells.items():
+        for run, (first, teams) in plan.batches(name, folder / "runs").items():
             config = run_config(env, algo, steps=plan.steps, seeds=teams, seed=first)
-            tasks.append((str(folder / "runs" / run), config, progress, patience))
+            tasks.append((str(run), config, progress, patience))
+    tasks.sort(key=lambda task: task[1].seed)  # all methods advance together
     (folder / "runs").mkdir(parents=True, exist_ok=True)
     for _ in map_tasks(_timed_run, tasks, executor=executor):
         pass
@@ -380,7 +385,7 @@ def _swept(plan: Plan, ablation: str, folder: Path) -> dict[str, Any]:
     table = []
     for series, value, _ in plan.sweeps[ablation]:
         name = f"{ablation}-{series}-{value:g}"
-        runs = load_groups({name: [folder / "runs" / run for run in plan.batches(name)]})[name]
+        runs = load_groups({name: plan.batches(name, folder / "runs")})[name]
         teams = group(name, runs)
         cross = cross_play(runs[0].env, [teams], copies=_COPIES, partners=())
         record: dict[str, Any] = {"free_riding_teams": 0, "idle_teams": 0}
