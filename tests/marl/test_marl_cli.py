@@ -89,7 +89,11 @@ def _watch(tiny_run, tmp_path, capsys):
         ("train --algo ippo --patience -1 --out x", "patience must be a positive"),
         ("train --algo ippo", "give --algo and --out, or --resume"),
         ("train --resume none", "no such file, so this is no run"),
-        ("train --resume none --algo ippo", "drop --algo and --out"),
+        ("train --resume none --algo ippo", "from the folder: drop --algo"),
+        ("train --resume none --steps 4e6 --seed 0 --set lr=1", "drop --steps, --seed, --set"),
+        ("train --algo ippo --steps inf --out x", "steps must be"),
+        ("train --algo ippo --env matrix --out x", "needs the option 'game'"),
+        ("train --algo ippo --env kitchen:egocentric=no --out x", "egocentric must be True or"),
         ("crossplay none --out x", "none: no such folder"),
         ("crossplay a=x a=y --out x", "two methods are called 'a'"),
         ("crossplay a= --out x", "is not [NAME=]RUN"),
@@ -172,7 +176,10 @@ def test_help_and_version_are_quick_and_need_no_jax():
         assert run(command, "--help") == 0
 
 
-def test_runs_are_named():
+def test_runs_are_named(tmp_path, monkeypatch):
+    (tmp_path / "runs" / "tau=10").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    assert parse_runs(["runs/tau=10", "a=b"]) == {"tau=10": ["runs/tau=10"], "a": ["b"]}
     assert parse_runs(["a/ippo", "s=b,c"]) == {"ippo": ["a/ippo"], "s": ["b", "c"]}
 
 
