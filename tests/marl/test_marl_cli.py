@@ -82,6 +82,11 @@ def _watch(tiny_run, tmp_path, capsys):
         ("train --algo ippo --set eps --out x", "is not NAME=VALUE"),
         ("train --algo ippo --env kichen --out x", "did you mean 'kitchen'"),
         ("train --algo ippo --env kitchen:horizon=0 --out x", "horizon must be"),
+        ("train --algo ippo --env kitchen:horizon --out x", "'horizon' is not NAME=VALUE"),
+        (
+            "train --algo fcp --steps 1e5 --set population_steps=200000 --out x",
+            "population_steps must leave",
+        ),
         ("train --algo ippo --steps 12 --out x", "steps must be at least"),
         ("train --algo ippo --steps many --out x", "'many' is not a number"),
         ("train --algo ippo --steps nan --out x", "steps must be"),
@@ -148,6 +153,15 @@ def test_a_missing_package_is_named(monkeypatch, capsys, tmp_path):
     monkeypatch.setitem(sys.modules, "jinja2", None)
     assert run("report", tmp_path) == common.NO_OUTPUT
     assert "pip install 'rqe[marl]'" in capsys.readouterr().err
+
+
+def test_the_extra_that_brings_a_package_is_that_of_the_command(monkeypatch, capsys):
+    def lacking(*_, **__):
+        raise ModuleNotFoundError("No module named 'peft'", name="peft")
+
+    monkeypatch.setattr("marl.debate.problems.generate_problems", lacking)
+    assert run("debate", "data", "--out", "x") == common.NO_OUTPUT
+    assert "No module named 'peft': pip install 'rqe[llm]'" in capsys.readouterr().err
 
 
 def test_defects_are_not_blamed_on_the_user(monkeypatch, capsys):
