@@ -266,7 +266,8 @@ def test_seeds_on_two_devices_learn_the_same(tiny_run, tmp_path):
 
 def test_numpys_integers_are_as_good_as_pythons():
     env, algo = marl.make_env("kitchen"), marl.IPPO(n_envs=2, n_steps=8)
-    mine = run_config(env, algo, steps=np.int64(32), seeds=np.int64(2), seed=np.uint8(3))
+    numbers: dict[str, Any] = {"steps": np.int64(32), "seeds": np.int64(2), "seed": np.uint8(3)}
+    mine = run_config(env, algo, **numbers)
     assert mine.digest == run_config(env, algo, steps=32, seeds=2, seed=3).digest
 
 

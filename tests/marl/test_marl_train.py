@@ -268,6 +268,9 @@ def test_algorithms_by_name_and_back():
     assert marl.preset("kitchen", "ippo").algo == marl.IPPO(eps=0.1)
 
 
+TEXT: Any = "2e6"
+
+
 @pytest.mark.parametrize(
     ("call", "error", "words"),
     [
@@ -293,11 +296,23 @@ def test_algorithms_by_name_and_back():
         (lambda: marl.SRPO().total_updates(2_000_000), ValueError, "nearest below is 1998848"),
         (lambda: marl.IPPO().round_steps(100), ValueError, "at least 1024"),
         (lambda: marl.IPPO().round_steps(math.inf), ValueError, "steps must be .* finite; got inf"),
-        (lambda: marl.IPPO().round_steps("2e6"), ValueError, "steps must be .* got '2e6'"),
-        (lambda: marl.IPPO(hidden="64"), ValueError, "hidden must be a positive integer, got '64'"),
-        (lambda: marl.IPPO(hidden=None), ValueError, "hidden must be .* got None"),
-        (lambda: marl.IPPO(normalise_advantages="no"), ValueError, "True or False, got 'no'"),
-        (lambda: marl.IPPO(share_policies="no"), ValueError, "share_policies must be True or"),
+        (lambda: marl.IPPO().round_steps(TEXT), ValueError, "steps must be .* got '2e6'"),
+        (
+            lambda: marl.make_algo("ippo", hidden="64"),
+            ValueError,
+            "hidden must be a positive integer, got '64'",
+        ),
+        (lambda: marl.make_algo("ippo", hidden=None), ValueError, "hidden must be .* got None"),
+        (
+            lambda: marl.make_algo("ippo", normalise_advantages="no"),
+            ValueError,
+            "True or False, got 'no'",
+        ),
+        (
+            lambda: marl.make_algo("ippo", share_policies="no"),
+            ValueError,
+            "share_policies must be True or",
+        ),
         (
             lambda: marl.SRPO(premium_head=True, risk_weight=0.75, partner_memory=4),
             ValueError,
@@ -311,9 +326,10 @@ def test_bad_settings_get_clear_errors(call, error, words):
 
 
 def test_settings_may_be_numpys_numbers_and_one_layer_a_number():
-    algo = marl.SRPO(tau=np.int64(10), eps=np.float64(0.1), n_envs=np.int32(4), hidden=np.int64(16))
+    numbers: dict[str, Any] = {"tau": np.int64(10), "eps": np.float64(0.1), "n_envs": np.int32(4)}
+    algo: Any = marl.make_algo("srpo", **numbers, hidden=np.int64(16))
     assert algo == marl.SRPO(tau=10, eps=0.1, n_envs=4, hidden=(16,))
-    assert marl.IPPO(hidden=np.array([8, 9])) == marl.IPPO(hidden=(8, 9))
+    assert marl.make_algo("ippo", hidden=np.array([8, 9])) == marl.IPPO(hidden=(8, 9))
     assert json.loads(json.dumps(marl.algo_config(algo)))["hidden"] == [16]
 
 
