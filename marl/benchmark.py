@@ -13,7 +13,7 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from marl.plans import BENCHMARKS, TOGETHER, Plan
+from marl.plans import BENCHMARKS, Plan
 
 if TYPE_CHECKING:
     from marl.algorithms import Algorithm
@@ -70,7 +70,7 @@ def run_benchmark(
     env = environment(plan, folder, progress=progress, patience=patience)
     cells = dict(plan.methods)
     _train(plan, env, cells, folder, executor, progress, patience)
-    folders = {name: [folder / "runs" / run for run in plan.batches(name)] for name in cells}
+    folders = {name: list(plan.batches(name, folder / "runs")) for name in cells}
     results = play_all(folders, copies=_COPIES, exact=False, progress=progress, notes=notes)
     results.tables.extend(further_tables(plan, folder, env, results.cross, folders))
     for ablation, sweep in plan.sweeps.items():
@@ -132,17 +132,16 @@ def _train(
     progress: bool,
     patience: float | None,
 ) -> None:
-    """Make the runs that are missing; all methods advance together."""
+    """Make the runs that are missing."""
     from marl.run import run_config
     from rqe.parallel import map_tasks
 
     tasks = []
-    for k in range(0, plan.seeds, TOGETHER):
-        for name, algo in cells.items():
-            run = f"{name}-{k}"
-            first, teams = plan.batches(name)[run]
+    for name, algo in cells.items():
+        for run, (first, teams) in plan.batches(name, folder / "runs").items():
             config = run_config(env, algo, steps=plan.steps, seeds=teams, seed=first)
-            tasks.append((str(folder / "runs" / run), config, progress, patience))
+            tasks.append((str(run), config, progress, patience))
+    tasks.sort(key=lambda task: task[1].seed)  # all methods advance together
     (folder / "runs").mkdir(parents=True, exist_ok=True)
     for _ in map_tasks(_timed_run, tasks, executor=executor):
         pass
@@ -187,7 +186,7 @@ def _swept(plan: Plan, ablation: str, folder: Path) -> dict[str, Any]:
     table = []
     for series, value, _ in plan.sweeps[ablation]:
         name = f"{ablation}-{series}-{value:g}"
-        runs = load_groups({name: [folder / "runs" / run for run in plan.batches(name)]})[name]
+        runs = load_groups({name: plan.batches(name, folder / "runs")})[name]
         teams = group(name, runs)
         cross = cross_play(runs[0].env, [teams], copies=_COPIES, partners=())
         record: dict[str, Any] = {"free_riding_teams": 0, "idle_teams": 0}

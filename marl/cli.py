@@ -70,11 +70,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return NO_OUTPUT
     except Exception as error:
-        return _code_of(error)
+        return _code_of(error, extra="llm" if given[0] == "debate" else "marl")
 
 
-def _code_of(error: Exception) -> int:
-    """Say in one line what went wrong, and return the exit code."""
+def _code_of(error: Exception, *, extra: str) -> int:
+    """Say in one line what went wrong, and return the exit code; `extra` brings what is missing."""
     words = " ".join(str(error.args[0] if isinstance(error, KeyError) else error).split())
     if isinstance(error, CommandError):
         complain(words)
@@ -82,7 +82,7 @@ def _code_of(error: Exception) -> int:
     if os.environ.get("MARL_DEBUG"):
         raise error
     if isinstance(error, ImportError):
-        complain(words if "pip install" in words else f"{words}: pip install 'rqe[marl]'")
+        complain(words if "pip install" in words else f"{words}: pip install 'rqe[{extra}]'")
         return NO_OUTPUT
     if isinstance(error, OSError):
         complain(f"{error.filename}: {error.strerror}" if error.filename else words)

@@ -177,8 +177,9 @@ def _teams(partner: Any, env: Env, name: str, seed: int) -> list[tuple[Policy, .
         return [_per_seat(partner, env, name)]
     if partner.env != env:
         raise ValueError(f"{name} was trained in {partner.config.env}, not in this environment")
+    # Streams of their own: partners who drew the same numbers would act in step.
     return [
-        tuple(numpy_policy(partner, seat=i, seed=s, rng=seed) for i in _seats(env))
+        tuple(numpy_policy(partner, seat=i, seed=s, rng=(seed, i)) for i in _seats(env))
         for s in partner.seeds
     ]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -84,7 +84,12 @@ class NumpyPolicy:
 
 
 def numpy_policy(
-    run: Run, *, seat: int = 0, seed: int | None = None, greedy: bool = False, rng: int = 0
+    run: Run,
+    *,
+    seat: int = 0,
+    seed: int | None = None,
+    greedy: bool = False,
+    rng: int | Sequence[int] = 0,
 ) -> NumpyPolicy:
     """Policy of one agent of a complete run, in numpy.
 
@@ -98,8 +103,9 @@ def numpy_policy(
         Seed of its team, by default the run's first.
     greedy : bool
         Take the most probable action instead of a sample.
-    rng : int
-        Seed of the samples.
+    rng : int or sequence of int
+        Seed of the samples, see `numpy.random.default_rng`; agents who play together need
+        different ones.
 
     Raises
     ------

@@ -95,7 +95,7 @@ def compare(
     seeds : int
         Independent runs per game.
     updates : int
-        Updates per run.
+        Updates per run, in whole hundreds: rounded down, at least one hundred.
     seed : int
         Of the random keys.
 

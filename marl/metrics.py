@@ -38,6 +38,11 @@ class MetricsFile:
         Updates that the run has made: later rows are cut off.
     tensorboard : Path, optional
         Folder of event files, for means over the seeds; none by default.
+
+    Raises
+    ------
+    CheckpointError
+        When the file is there and is no table of metrics.
     """
 
     def __init__(self, path: Path, update: int, tensorboard: Path | None = None) -> None:
@@ -80,10 +85,14 @@ class MetricsFile:
 
         if not self._path.exists():
             return
-        lines = self._path.read_text(encoding="utf-8").split("\n")[:-1]  # a cut line has no end
-        rows = [line for line in lines[1:] if int(line.split(",", 1)[0]) <= update]
+        try:
+            lines = self._path.read_text(encoding="utf-8").split("\n")[:-1]  # a cut line has no end
+            rows = [line for line in lines[1:] if int(line.split(",", 1)[0]) <= update]
+            steps = int(rows[-1].split(",", 2)[1]) if rows else 0
+        except (ValueError, IndexError) as error:
+            raise CheckpointError(f"{self._path}: not a table of metrics ({error})") from error
         if rows:
-            self._columns, self._steps = lines[0].split(","), int(rows[-1].split(",", 2)[1])
+            self._columns, self._steps = lines[0].split(","), steps
             _plain.write_whole(self._path, "\n".join([lines[0], *rows, ""]).encode())
         else:
             self._path.unlink()

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from marl.algorithms import ALGORITHMS, Algorithm, algo_config, make_algo
+from marl.config import RunConfig
 from marl.envs.base import check_name
 from marl.presets import preset
 from marl.presets import settings as those_of
 
-__all__ = ["ABLATIONS", "BENCHMARKS", "SIZES", "TOGETHER", "Plan", "benchmark_plan"]
+__all__ = ["ABLATIONS", "BENCHMARKS", "SIZES", "Plan", "benchmark_plan"]
 
-TOGETHER = 5
-"""Teams in a run: with more seeds later, these runs stay as they are."""
+_TOGETHER = 5  # teams in a run, at most
 
 # Found on Hanabi with two players, with IPPO alone (docs/marl/benchmark.md).
 _HANABI: dict[str, Any] = {
@@ -103,10 +104,16 @@ class Plan:
     trainer: Algorithm
     sweeps: dict[str, tuple[tuple[str, float, Algorithm], ...]]
 
-    def batches(self, name: str) -> dict[str, tuple[int, int]]:
-        """Folders of one method's runs: name -> first seed and teams."""
-        firsts = range(0, self.seeds, TOGETHER)
-        return {f"{name}-{k}": (k, min(TOGETHER, self.seeds - k)) for k in firsts}
+    def batches(self, name: str, runs: Path) -> dict[Path, tuple[int, int]]:
+        """One method's runs below `runs`: path -> first seed and teams; those there stay."""
+        found, first = {}, 0
+        while first < self.seeds:
+            run, teams = runs / f"{name}-{first}", min(_TOGETHER, self.seeds - first)
+            if (run / "config.json").exists():  # perhaps of fewer, when fewer were asked for
+                teams = max(1, min(teams, RunConfig.load(run / "config.json").seeds))
+            found[run] = first, teams
+            first += teams
+        return found
 
 
 def benchmark_plan(

@@ -102,9 +102,14 @@ class Watchdog:
         """Say that the run is alive."""
         self._last = time.monotonic()
 
+    def _wait(self) -> float:
+        """Seconds until the dog is to look again, as many as a thread can wait at most."""
+        left = self._last + self._seconds - time.monotonic()
+        return min(max(left, 0.01), threading.TIMEOUT_MAX)
+
     def _guard(self) -> None:
         """Wait, and end the process if nobody feeds the dog."""
-        while not self._over.wait(max(self._last + self._seconds - time.monotonic(), 0.01)):
+        while not self._over.wait(self._wait()):
             if time.monotonic() >= self._last + self._seconds:
                 print(
                     f"marl: no progress for {self._seconds / 60:g} minutes. {self._message}",

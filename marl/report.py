@@ -223,12 +223,12 @@ class _Page:
             return None
         methods = summarize(exact.cross)
         tables = method_tables(methods, f"exact, one episode of {exact.cross.steps} steps")
-        marks = exact.team_optimum
+        best = exact.team_optimum
         rows = [
             (
                 m.name,
                 _number(m.training.value),
-                f"{100 * m.training.value / marks:.0f} %",
+                f"{100 * m.training.value / best:.0f} %" if best > 0 else "–",
                 _number(float(exact.nash_conv[exact.cross.members(m.name)].mean())),
             )
             for m in methods
@@ -236,7 +236,7 @@ class _Page:
         header = ("method", "TP", "of the optimum", "NashConv")
         tables.append(Table("against the best possible", header, rows))
         text = (
-            f"By dynamic programming, without sampling error: the best team earns {marks:.1f}, "
+            f"By dynamic programming, without sampling error: the best team earns {best:.1f}, "
             f"the best team with one agent that always stays {exact.one_worker:.1f}; alone, an "
             f"agent that keeps only its own return earns at most {exact.lone_worker:.1f}."
         )

@@ -16,6 +16,7 @@ from concurrent.futures import Executor
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,7 @@ __all__ = ["Run", "load_run", "run_config", "train_run", "train_runs"]
 
 CHECKPOINT, POLICIES = "marl.checkpoint/1", "marl.policies/1"
 
+_KEYS = 2**32  # JAX's keys of integers begin anew here: another seed, the same run
 _INTERVALS = 50  # rows of metrics and checkpoints in a run, unless asked otherwise
 
 
@@ -102,7 +104,7 @@ def train_run(
         Environment steps of each seed, all tables and phases counted; rounded down to what the
         algorithm can take, see `Algorithm.round_steps`.
     seeds, seed : int
-        Number of independent teams, and the first seed.
+        Number of independent teams, and the first seed; all seeds are below 2**32.
     log_every : int, optional
         Updates in an interval: after each come a row of metrics, a look at the teams at play with
         each other, and a checkpoint. By default there are about fifty intervals.
@@ -155,14 +157,22 @@ def run_config(
     log_every: int | None = None,
 ) -> RunConfig:
     """Describe the run that `train_run` would make of these arguments; see there."""
-    for name, value, least in (("seeds", seeds, 1), ("seed", seed, 0), ("log_every", log_every, 1)):
-        if value is not None and value < least:
-            raise ValueError(f"{name} must be at least {least}, got {value}")
+    seeds, seed = _whole("seeds", seeds, 1), _whole("seed", seed, 0)
+    log_every = None if log_every is None else _whole("log_every", log_every, 1)
+    if seed + seeds > _KEYS:
+        raise ValueError(f"seed must be at most {_KEYS - seeds} with {seeds} seeds, got {seed}")
     whole = algo.round_steps(steps, env.n_agents)
     updates = algo.total_updates(whole, env.n_agents)
     algo = algo.planned(whole, env.n_agents)
     every = min(log_every or -(-updates // _INTERVALS), updates)
     return RunConfig.of(env, algo, seeds=seeds, seed=seed, steps=whole, log_every=every)
+
+
+def _whole(name: str, value: Any, least: int) -> int:
+    """`value` as Python's own integer, ValueError unless it is one of at least `least`."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+        raise ValueError(f"{name} must be at least {least}, a whole number; got {value!r}")
+    return int(value)
 
 
 def train_runs(

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from marl.checkpoint import CheckpointError
 from marl.crossplay import Group, cross_play
 from marl.figures import Curve
 from marl.measures import work_event
@@ -49,7 +50,8 @@ def play_all(
     found = None
     if exact:
         found = exact_cross_play(env, groups, [run.algo.activation for run in firsts])
-    curves = {name: curve(members) for name, members in runs.items()}
+    told = {name: members for name, members in runs.items() if all(run.metrics for run in members)}
+    curves = {name: curve(members) for name, members in told.items()}
     return Results(cross, curves, found, notes={**(notes or {}), **provenance(runs)})
 
 
@@ -112,10 +114,12 @@ def group(name: str, runs: Sequence[Run]) -> Group:
 
 
 def curve(runs: Sequence[Run]) -> Curve:
-    """Return how the teams of one method learned.
+    """Return how the teams of one method learned, from the metrics of its runs.
 
     Raises
     ------
+    CheckpointError
+        When a run's metrics lack rows.
     ValueError
         When the runs were logged at different steps.
     """
@@ -149,6 +153,12 @@ def _check_members(runs: Sequence[Run]) -> None:
 def _table(run: Run) -> dict[str, Any]:
     """Metrics of one run, each [seeds, rows]."""
     shape = (-1, run.config.seeds)
+    seeds = run.metrics["seed"]
+    if len(seeds) % run.config.seeds or (seeds.reshape(shape) != run.seeds).any():
+        raise CheckpointError(
+            f"{run.path / 'metrics.csv'}: must have a row for each of {run.config.seeds} seeds in "
+            f"every interval; it has {len(seeds)} rows"
+        )
     return {name: column.reshape(shape).T for name, column in run.metrics.items()}
 
 

@@ -105,6 +105,6 @@ _LATER = (
 
 def _parse(value: Any) -> Any:
     """What `algo_config` wrote, as the dataclass wants it."""
-    if value == "inf":
+    if isinstance(value, str) and value == "inf":
         return math.inf
     return tuple(value) if isinstance(value, list) else value

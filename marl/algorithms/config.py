@@ -5,7 +5,13 @@ from __future__ import annotations
 import dataclasses
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
+
+import numpy as np
+
+from marl.envs.base import check_truth, plain_numbers
 
 if TYPE_CHECKING:
     from jax import Array
@@ -44,7 +50,7 @@ class Algorithm(ABC):
     gamma : float in [0, 1], default 0.99
         Discount per step.
     hidden : tuple of int, default (64, 64)
-        Sizes of the hidden layers, of actor and critic each.
+        Sizes of the hidden layers, of actor and critic each; a number alone is one layer.
     activation : {"tanh", "relu"}, default "tanh"
         Between the layers.
     share_policies : bool, default False
@@ -67,7 +73,8 @@ class Algorithm(ABC):
     name: ClassVar[str] = "algorithm"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "hidden", tuple(self.hidden))
+        plain_numbers(self)
+        object.__setattr__(self, "hidden", _layers(self.hidden))
         for field in ("n_envs", "n_steps"):
             positive_integer(field, getattr(self, field))
         within("gamma", self.gamma, 0.0, 1.0)
@@ -75,6 +82,7 @@ class Algorithm(ABC):
         for size in self.hidden:
             positive_integer("hidden", size)
         one_of("activation", self.activation, ACTIVATIONS)
+        check_truth("share_policies", self.share_policies)
 
     @abstractmethod
     def method(self, env: Env) -> Method:
@@ -114,9 +122,9 @@ class Algorithm(ABC):
         """
         common = n_agents * self.n_envs * self.n_steps
         unit = self.interactions(n_agents)
+        if not (isinstance(steps, Real) and unit <= steps < math.inf):
+            raise ValueError(f"steps must be at least {unit} (one update), finite; got {steps!r}")
         unit = common if common % unit == 0 and steps >= common else unit
-        if not steps >= unit:
-            raise ValueError(f"steps must be at least {unit} (one update), got {steps!r}")
         return int(steps // unit) * unit
 
     def total_updates(self, steps: int, n_agents: int = 2) -> int:
@@ -222,7 +230,8 @@ class PPO(Algorithm):
                 within(field, getattr(self, field), 0.0, math.inf, open_ends=True)
         check_schedule(self, "eps")
         check_schedule(self, "lr")
-        one_of("shared_trunk", self.shared_trunk, (False, True))
+        for field in ("normalise_advantages", "shared_trunk"):
+            check_truth(field, getattr(self, field))
         if self.shared_trunk and (self.central_critic or not self.hidden):
             rule = "has a central critic" if self.central_critic else "has no hidden layers"
             raise ValueError(f"shared_trunk must be False where {self.name} {rule}, got True")
@@ -232,6 +241,13 @@ class PPO(Algorithm):
         from marl.algorithms.update import Setup
 
         return Setup(env, self)
+
+
+def _layers(hidden: Any) -> tuple[Any, ...]:
+    """Sizes of the hidden layers as a tuple of what was given."""
+    several = isinstance(hidden, Iterable) and not isinstance(hidden, str)
+    sizes = tuple(hidden) if several else (hidden,)
+    return tuple(size.item() if isinstance(size, np.generic) else size for size in sizes)
 
 
 def check_schedule(algo: Any, name: str) -> None:

@@ -73,10 +73,18 @@ class PartnerTraining(PPO):
                 )
 
     def planned(self, steps: int, n_agents: int = 2) -> Self:
-        """The same with `population_steps` of half a run, in whole updates."""
-        if self.population_steps is not None:
-            return self
+        """The same with `population_steps` of half a run, in whole updates, unless they are given.
+
+        Raises ValueError where what is given leaves no update to the population or to the learner.
+        """
         unit = self.interactions(n_agents)
+        if self.population_steps is not None:
+            if not unit <= self.population_steps <= max(steps - unit, unit):
+                raise ValueError(
+                    f"population_steps must leave an update of {unit} steps to each stage of a run "
+                    f"of {steps}, got {self.population_steps}"
+                )
+            return self
         return dataclasses.replace(self, population_steps=max(steps // unit // 2, 1) * unit)
 
     def bonus(self, log_probs: Array, done: Array) -> Array:

@@ -303,9 +303,23 @@ def epoch(
         """The part [L, B / minibatches, ...] is copied when it is due, and only once."""
         return descend(carry, jax.tree.map(lambda x: x[:, places], batch))
 
-    order = random.permutation(key, batch.action.shape[1])
-    carry, reports = jax.lax.scan(descend_on, carry, order.reshape(algo.minibatches, -1))
+    order = shuffled(key, batch.action.shape[1], algo.minibatches)
+    carry, reports = jax.lax.scan(descend_on, carry, order)
     return carry, jax.tree.map(lambda x: x[-1], reports)
+
+
+def shuffled(key: Array, samples: int, minibatches: int) -> Array:
+    """All samples' places in random order, [minibatches, samples / minibatches].
+
+    Raises ValueError where that is no whole number: a network may learn from fewer samples than
+    ``n_envs * n_steps``, such as an adversary of some of the tables.
+    """
+    if samples % minibatches:
+        raise ValueError(
+            f"minibatches must divide the {samples} samples from which each network learns in an "
+            f"update (agents, adversaries and population alike), got {minibatches}"
+        )
+    return random.permutation(key, samples).reshape(minibatches, -1)
 
 
 class Side(NamedTuple):

@@ -17,6 +17,7 @@ import math
 from typing import ClassVar
 
 from marl.algorithms.config import PPO, check_schedule, one_of, positive_integer, within
+from marl.envs.base import check_truth
 
 PENALTIES = ("kl", "reverse_kl")
 
@@ -44,7 +45,8 @@ class SRPO(PPO):
         Share of the tables that are played against the adversary; a whole number of `n_envs`.
     premium_head : bool, default False
         Give the critics a second head for the value with real partners, so that training reports
-        the risk premium V_nominal - V_adversarial. Needs nominal tables: ``risk_weight < 1``.
+        the risk premium V_nominal - V_adversarial. Needs nominal tables: ``risk_weight < 1``,
+        with a memory ``risk_weight + memory_share < 1``.
     partner_memory : int, default 0
         Number of snapshots of past partners and adversaries that are kept. If any, a quarter of
         the tables (`memory_share`) is played against one of them, drawn for each rollout.
@@ -103,6 +105,7 @@ class SRPO(PPO):
         within("memory_share", self.memory_share, 0.0, 1.0)
         within("adversary_eps", self.adversary_eps, 0.0, math.inf, finite=True)
         positive_integer("memory_interval", self.memory_interval)
+        check_truth("premium_head", self.premium_head)
         if self.adversary_lr is not None:
             within("adversary_lr", self.adversary_lr, 0.0, math.inf, open_ends=True)
         self._check_shares()
@@ -123,9 +126,12 @@ class SRPO(PPO):
                 )
         if self.partner_memory and self.memory_share * self.n_envs >= self.n_envs:
             raise ValueError(f"memory_share must be less than 1, got {self.memory_share!r}")
-        if self.premium_head and self.risk_weight == 1:
+        taken = self.n_adversarial + self.n_memory
+        if self.premium_head and (self.risk_weight == 1 or taken == self.n_envs):
             raise ValueError(
-                "premium_head needs tables with real partners, risk_weight < 1; got risk_weight=1"
+                "premium_head needs tables with real partners, risk_weight < 1 and, with a memory, "
+                f"risk_weight + memory_share < 1; got risk_weight={self.risk_weight!r}, "
+                f"memory_share={self.memory_share!r}"
             )
 
     @property

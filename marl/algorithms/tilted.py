@@ -43,6 +43,7 @@ SHARE = 0.01
 """Probability that the partners play their own policy."""
 
 _LEAST = 1e-9  # least 1/tau: at tau = inf the tilt ends at the worst action that is ever played
+_FAINTEST = -85.0  # least log-probability of a legal action: below about -87 float32 knows but 0
 _NEWTON = 12  # steps; 1 / mass is concave in the gap, so the root is approached from the left
 
 
@@ -74,6 +75,7 @@ def tilt(q: Array, reference: Array, kl_coef: Array, penalty: str) -> Array:
     if penalty == "kl":
         return nn.log_softmax(jnp.where(legal, reference - above / scale, ILLEGAL))
     # In units of 1/tau: p = theta / (above + gap), gap > 0 the only unknown.
+    reference = jnp.maximum(reference, _FAINTEST)
     theta, above = jnp.where(legal, jnp.exp(reference), 0.0), above / scale
     gap = jnp.max(jnp.where(theta > 0, theta - above, -jnp.inf), axis=-1, keepdims=True)
     for _ in range(_NEWTON):
@@ -198,11 +200,5 @@ class TiltedAdversary:
 
     def parts(self, key: Array, batch: Any) -> Any:
         """Minibatches of [L, B, ...]: leaves [minibatches, L, B / minibatches, ...]."""
-        count = self.algo.minibatches
-        order = random.permutation(key, batch[1].shape[1])
-
-        def cut(x: Array) -> Array:
-            split = x[:, order].reshape(x.shape[0], count, -1, *x.shape[2:])
-            return jnp.moveaxis(split, 1, 0)
-
-        return jax.tree.map(cut, batch)
+        order = ppo.shuffled(key, batch[1].shape[1], self.algo.minibatches)
+        return jax.tree.map(lambda x: jnp.moveaxis(x[:, order], 1, 0), batch)

@@ -95,7 +95,11 @@ def make_env(text: str) -> Env:
     from marl.envs import base
 
     name, _, options = text.partition(":")
-    return base.make_env(name, **dict(setting(part) for part in options.split(",") if part))
+    try:
+        given = dict(setting(part) for part in options.split(",") if part)
+    except argparse.ArgumentTypeError as error:
+        raise CommandError(f"--env {text}: {error}") from None
+    return base.make_env(name, **given)
 
 
 def make_preset(env: Env, name: str, settings: dict[str, Any]) -> Preset:

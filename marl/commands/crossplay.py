@@ -57,6 +57,8 @@ def add(commands: Any) -> None:
 def parse_runs(texts: list[str]) -> dict[str, list[str]]:
     """Return folders by method; a method without a name is called as its first folder.
 
+    A text that names a folder is that folder, an equals sign in it or not.
+
     Examples
     --------
     >>> parse_runs(["runs/ippo", "srpo=runs/c,runs/d"])
@@ -65,6 +67,8 @@ def parse_runs(texts: list[str]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for text in texts:
         name, equals, rest = text.partition("=")
+        if Path(text).is_dir():  # a folder may be called tau=10
+            name, equals = "", ""
         folders = (rest if equals else text).split(",")
         name = name if equals else Path(folders[0]).resolve().name
         if not name or not all(folders):
@@ -81,8 +85,10 @@ def _crossplay(arguments: argparse.Namespace) -> int:
     from marl.report import method_tables, partner_tables, protocol, text_table
     from marl.teams import play_all
 
+    runs = parse_runs(arguments.runs)
+    Path(arguments.out).mkdir(parents=True, exist_ok=True)  # to fail now, not after the play
     results = play_all(
-        parse_runs(arguments.runs),
+        runs,
         copies=arguments.episodes,
         steps=arguments.steps,
         seed=arguments.seed,

@@ -10,7 +10,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from marl.commands.common import DONE, EXIT_CODES, NO_OUTPUT, CommandError
+from marl.commands.common import DONE, EXIT_CODES, NO_OUTPUT, CommandError, natural, positive
 from marl.debate.protocol import Protocol
 from marl.debate.settings import SFT, Training
 
@@ -46,8 +46,8 @@ def _step(steps: Any, name: str, run: Callable[[argparse.Namespace], int], text:
     """Return the parser of one step, with what all of them take."""
     parser = steps.add_parser(name, help=text, description=text)
     parser.set_defaults(command=_on_threads(run))
-    parser.add_argument("--seed", type=int, default=0, help="of everything random (default 0)")
-    parser.add_argument("--threads", type=int, default=0, help="of torch (default: its own)")
+    parser.add_argument("--seed", type=natural, default=0, help="of everything random (default 0)")
+    parser.add_argument("--threads", type=natural, default=0, help="of torch (default: its own)")
     return parser
 
 
@@ -94,6 +94,7 @@ def _sft(args: argparse.Namespace) -> int:
     problems = read_problems(args.data)
     held_out = read_problems(args.data, split="test")
     settings = SFT(**_given(args, SFT))
+    args.out.mkdir(parents=True, exist_ok=True)  # to fail now, not after the training
     if args.start is None:
         tokenizer = build_tokenizer([*problems, *held_out])
         agent = build_model(args.size, tokenizer, seed=args.seed)
@@ -117,11 +118,13 @@ def _register_train(steps: Any) -> None:
     parser.add_argument("--agents", nargs=2, required=True, metavar="MODEL", help="folder or name")
     parser.add_argument("--data", required=True, help="a .jsonl file or a data set's name")
     parser.add_argument("--out", required=True, type=Path, help="folder of the run")
-    parser.add_argument("--lora", type=int, default=0, help="rank of LoRA adapters (default: none)")
+    parser.add_argument(
+        "--lora", type=natural, default=0, help="rank of LoRA adapters (default: none)"
+    )
     parser.add_argument("--dtype", default="float32", choices=["float32", "bfloat16"])
     parser.add_argument("--device", default="cpu", help="such as cuda (default cpu)")
     parser.add_argument("--gradient-checkpointing", action="store_true")
-    parser.add_argument("--every", type=int, default=20, help="updates between checkpoints")
+    parser.add_argument("--every", type=positive, default=20, help="updates between checkpoints")
     _add_fields(parser, Training)
     _add_fields(parser, Protocol)
 
@@ -146,20 +149,27 @@ def _train(args: argparse.Namespace) -> int:
 
 
 class _Board:
-    """Progress bar and TensorBoard of a training run."""
+    """Progress bar and TensorBoard of a training run.
+
+    Files are written from the first update on: before it, the folder may turn out to be another
+    run's, and of several processes one alone reports.
+    """
 
     def __init__(self, out: Path, updates: int) -> None:
         self._out, self._updates, self._done = out, updates, 0
+        self._writer: Any = None
 
     def __enter__(self) -> _Board:
-        from tensorboardX import SummaryWriter
         from tqdm import tqdm
 
-        self._writer = SummaryWriter(str(self._out / "tb"))
         self._bar = tqdm(total=self._updates, unit="update", disable=not sys.stderr.isatty())
         return self
 
     def __call__(self, trainer: Any, metrics: dict[str, float]) -> None:
+        if self._writer is None:
+            from tensorboardX import SummaryWriter
+
+            self._writer = SummaryWriter(str(self._out / "tb"), purge_step=trainer.update)
         for name, value in metrics.items():
             self._writer.add_scalar(name, value, trainer.update)
         self._bar.update(trainer.update - self._done)
@@ -169,7 +179,8 @@ class _Board:
         )
 
     def __exit__(self, *error: object) -> None:
-        self._writer.close()
+        if self._writer is not None:
+            self._writer.close()
         self._bar.close()
 
 
@@ -179,7 +190,7 @@ def _register_evaluate(steps: Any) -> None:
     parser.add_argument("--partners", nargs="*", default=[], metavar="MODEL", help="untuned models")
     parser.add_argument("--data", required=True, help="a .jsonl file or a data set's name")
     parser.add_argument("--split", default="test")
-    parser.add_argument("--questions", type=int, default=1000, help="number of questions")
+    parser.add_argument("--questions", type=positive, default=1000, help="number of questions")
     parser.add_argument("--gates", type=Path, help="verdicts that `marl debate gates` wrote")
     parser.add_argument("--device", default="cpu")
     parser.add_argument(
@@ -199,6 +210,7 @@ def _evaluate(args: argparse.Namespace) -> int:
     runs = [open_run(path) for path in args.runs]
     gates = read_gates(args.gates) if args.gates else []
     problems = read_problems(args.data, split=args.split)[: args.questions]
+    args.out.mkdir(parents=True, exist_ok=True)  # to fail now, not after the debates
     text = evaluate_runs(
         runs,
         problems,
@@ -249,7 +261,7 @@ def _register_gates(steps: Any) -> None:
     parser.add_argument("--model", required=True, help="folder or name of the model to start from")
     parser.add_argument("--data", required=True, help="a .jsonl file or a data set's name")
     parser.add_argument("--out", type=Path, help="a .json file for the verdicts")
-    parser.add_argument("--held-out", type=int, default=500, help="questions (default 500)")
+    parser.add_argument("--held-out", type=positive, default=500, help="questions (default 500)")
     parser.add_argument("--device", default="cpu")
     _add_fields(parser, Training)
     _add_fields(parser, Protocol)
@@ -266,6 +278,8 @@ def _gates(args: argparse.Namespace) -> int:
     to_learn = read_problems(args.data)[: 4 * args.held_out]
     held_out = read_problems(args.data, split="test")[: args.held_out]
     training, protocol = Training(**_given(args, Training)), Protocol(**_given(args, Protocol))
+    if args.out:
+        args.out.parent.mkdir(parents=True, exist_ok=True)  # to fail now, not after the training
     found = judge(agent, to_learn, held_out, training, protocol, seed=args.seed, report=_tell_drill)
     print(*found, sep="\n")
     if args.out:
@@ -286,11 +300,15 @@ def _register_reproduce(steps: Any) -> None:
     parser.add_argument(
         "--pairs", choices=["all", "mixed"], help="teams of two sizes (default: of one size too)"
     )
-    parser.add_argument("--seeds", type=int, help="runs a method and team (default: the plan's)")
-    parser.add_argument("--debates", type=int, help="of a run (default: the plan's)")
-    parser.add_argument("--questions", type=int, help="of the evaluation (default: the plan's)")
+    parser.add_argument(
+        "--seeds", type=positive, help="runs a method and team (default: the plan's)"
+    )
+    parser.add_argument("--debates", type=positive, help="of a run (default: the plan's)")
+    parser.add_argument(
+        "--questions", type=positive, help="of the evaluation (default: the plan's)"
+    )
     parser.add_argument("--out", required=True, type=Path)
-    parser.add_argument("--workers", type=int, default=2, help="processes (default 2)")
+    parser.add_argument("--workers", type=positive, default=2, help="processes (default 2)")
 
 
 def _reproduce(args: argparse.Namespace) -> int:

@@ -24,6 +24,9 @@ by bit.
 
 {EXIT_CODES}"""
 
+_FIXED = ("env", "algo", "tau", "eps", "penalty", "steps", "seeds", "seed", "out", "log_every")
+"""Options that a run is determined by, beside --set."""
+
 
 def add(commands: Any) -> None:
     """Add the command to the program's."""
@@ -38,7 +41,6 @@ def add(commands: Any) -> None:
     option = parser.add_argument
     option(
         "--env",
-        default="kitchen",
         metavar="NAME[:KEY=VALUE,...]",
         help="environment, with its options (default kitchen)",
     )
@@ -62,7 +64,7 @@ def add(commands: Any) -> None:
     )
     option("--steps", type=common.number, help="environment steps per team (kitchen: 2e6)")
     option("--seeds", type=common.positive, help="number of teams (kitchen: 30)")
-    option("--seed", type=common.natural, default=0, help="the first seed (0)")
+    option("--seed", type=common.natural, help="the first seed (0)")
     option("--out", metavar="DIR", help="the run's folder")
     option("--resume", metavar="DIR", help="go on with the run in this folder")
     option(
@@ -111,12 +113,12 @@ def _begun(arguments: argparse.Namespace) -> tuple[Any, Any, dict[str, Any]]:
     for name in ("tau", "eps", "penalty"):
         if getattr(arguments, name) is not None:
             settings[name] = getattr(arguments, name)
-    env = common.make_env(arguments.env)
+    env = common.make_env(arguments.env or "kitchen")
     preset = common.make_preset(env, arguments.algo, settings)
     numbers = {
         "steps": preset.steps if arguments.steps is None else arguments.steps,
         "seeds": arguments.seeds or preset.seeds,
-        "seed": arguments.seed,
+        "seed": arguments.seed or 0,
         "log_every": arguments.log_every,
     }
     return env, preset.algo, numbers
@@ -126,8 +128,10 @@ def _resumed(arguments: argparse.Namespace) -> tuple[Any, Any, dict[str, Any]]:
     """Environment, algorithm and numbers of the run in a folder."""
     from marl.config import RunConfig
 
-    if arguments.algo or arguments.out:
-        raise CommandError("--resume takes everything from the folder: drop --algo and --out")
+    names = [name for name in _FIXED if getattr(arguments, name) is not None]
+    given = [f"--{name.replace('_', '-')}" for name in (*names, *(["set"] * bool(arguments.set)))]
+    if given:
+        raise CommandError(f"--resume takes everything from the folder: drop {', '.join(given)}")
     config = RunConfig.load(Path(arguments.resume) / "config.json")
     env, algo = config.objects()
     numbers = {name: getattr(config, name) for name in ("steps", "seeds", "seed", "log_every")}

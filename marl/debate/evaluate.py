@@ -160,10 +160,20 @@ def over_runs_and_questions(
 
 
 def _resampled(pairs: Array, rng: np.random.Generator) -> float:
-    """Return the mean over pairs (R, C) of runs drawn with replacement; NaN pairs do not count."""
+    """Return the mean over pairs (R, C) of runs drawn with replacement; NaN pairs do not count.
+
+    A pair of two runs counts as often as both were drawn; a run with itself, as often as it was.
+    """
     rows, columns = pairs.shape
     if rows < 3:
         return float(np.nanmean(pairs))
-    r = rng.integers(rows, size=rows)
-    chosen = pairs[np.ix_(r, r)] if rows == columns else pairs[r]
-    return float(np.nanmean(chosen)) if np.isfinite(chosen).any() else float("nan")
+    counts = np.bincount(rng.integers(rows, size=rows), minlength=rows)
+    if rows == columns:
+        weights = np.outer(counts, counts)
+        np.fill_diagonal(weights, counts)
+    else:
+        weights = np.repeat(counts[:, None], columns, axis=1)
+    known = np.isfinite(pairs) & (weights > 0)
+    if not known.any():
+        return float("nan")
+    return float(np.average(pairs[known], weights=weights[known]))

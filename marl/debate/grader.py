@@ -48,7 +48,8 @@ def final_answer(text: str) -> Decimal | None:
     if not _WHOLE.fullmatch(number) or len(number) > _LONGEST:
         return None
     value = Decimal(number.replace(",", ""))
-    return -value if found["sign"] in ("-", "\u2212") else value
+    # Not -value, which rounds to the digits of decimal's context.
+    return value.copy_negate() if found["sign"] in ("-", "\u2212") else value
 
 
 def is_correct(text: str, solution: str) -> bool:

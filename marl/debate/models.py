@@ -127,9 +127,15 @@ def load_agent(
     ModelNotFoundError
         If there is no such folder and no such model within reach.
     ValueError
-        If the folder holds no loadable causal model.
+        If the folder holds no loadable causal model, its tokenizer cannot pad, or torch has no such
+        device here.
     """
+    _check_device(device)
     model, tokenizer = _load(name, dtype)
+    if tokenizer.pad_token_id is None and tokenizer.eos_token_id is None:
+        raise ValueError(
+            f"{name}: its tokenizer must have a padding token or an end-of-text token; it has none"
+        )
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     tokenizer.padding_side = "left"
@@ -149,6 +155,17 @@ def load_agent(
     model.to(device)
     model.eval()
     return Agent(model, tokenizer, str(name))
+
+
+def _check_device(device: str | torch.device) -> None:
+    """Raise unless torch can use a device here."""
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:  # the latter where torch was built without it
+        raise ValueError(
+            f"device must be one that torch has here, such as 'cpu'; got {str(device)!r} "
+            f"({_first_line(error)})"
+        ) from error
 
 
 def _without_dropout(model: Any) -> None:

@@ -221,16 +221,16 @@ def read_problems(source: str | Path, *, split: str = "train") -> list[Problem]:
 
 def _read_lines(path: Path, split: str) -> Iterator[Problem]:
     """Yield the problems of one part of a JSONL file."""
-    with path.open(encoding="utf-8") as file:
+    with path.open("rb") as file:
         for k, line in enumerate(file, start=1):
             if not line.strip():
                 continue
             try:
-                row = json.loads(line)
-            except json.JSONDecodeError as error:
+                row = json.loads(line.decode("utf-8"))
+            except ValueError as error:  # no JSON, or no UTF-8
                 raise ValueError(f"{path}, line {k}: not JSON ({error})") from None
             if not isinstance(row, dict):
-                raise ValueError(f"{path}, line {k}: must be a JSON object; got {line.strip()!r}")
+                raise ValueError(f"{path}, line {k}: must be a JSON object; got {row!r}")
             if row.get("split", split) == split:
                 yield _checked(row, f"{path}, line {k}")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -80,9 +81,11 @@ def evaluate_runs(
     Raises
     ------
     ValueError
-        If there is no run, or the runs have different protocols.
+        If there is no run, the runs have different protocols, or runs of one method that start
+        from models of one name differ in their settings, or not even in their seeds.
     """
     protocol = _common_protocol(runs)
+    runs = _told_apart(runs)
     tell = report or (lambda line: None)
     seats = Seats(engine, device, models=2 * len(runs) + len(partners))
     scores, kept = _cross(runs, problems, protocol, seed, seats, tell)
@@ -98,7 +101,7 @@ def evaluate_runs(
     for name, outcomes in beside:
         cells += _partner_cells(outcomes, name, seed)
         rows += metric_rows(list(outcomes), outcomes, name)
-    trained = [training_row(run.path.name, run.config.training.algo, run.metrics()) for run in runs]
+    trained = [training_row(run.name, run.config.training.algo, run.metrics()) for run in runs]
     figures = _figures(runs, scores, beside)
     _write(Path(out), cells, rows, kept, gates, figures)
     write_whole(Path(out) / "training.csv", csv_text(trained).encode())
@@ -123,6 +126,39 @@ def _pair(run: Run) -> str:
     return " & ".join(Path(name).name for name in run.config.agents)
 
 
+def _groups(runs: Sequence[Run]) -> dict[tuple[str, str], list[Run]]:
+    """Return the runs that are crossed with each other, by (method, pair of sizes)."""
+    groups: dict[tuple[str, str], list[Run]] = {}
+    for run in runs:
+        groups.setdefault((run.config.training.algo, _pair(run)), []).append(run)
+    return groups
+
+
+def _told_apart(runs: Sequence[Run]) -> list[Run]:
+    """Return runs whose names differ; raise if those of one group are not one method's.
+
+    The same run twice would meet itself in cross-play, and two settings of a method would be
+    averaged as if they were seeds.
+    """
+    for group in _groups(runs).values():
+        for k, run in enumerate(group):
+            settings = [(r.config.training, r.config.lora, r.config.dtype) for r in (group[0], run)]
+            if settings[0] != settings[1]:
+                raise ValueError(
+                    f"runs of one method must have the same settings: {run.path} has "
+                    f"{run.config.training}, {group[0].path} has {group[0].config.training}"
+                )
+            for other in group[:k]:
+                if other.config == run.config:
+                    raise ValueError(
+                        f"runs of one method must be independent: {other.path} and {run.path} "
+                        f"have the same settings and the same seed {run.config.seed}"
+                    )
+    if len({run.name for run in runs}) == len(runs):
+        return list(runs)
+    return [replace(run, label=str(run.path)) for run in runs]
+
+
 def _cross(
     runs: Sequence[Run],
     problems: Sequence[Problem],
@@ -134,10 +170,7 @@ def _cross(
     """Return joint scores by (table, method, pair of sizes), and transcripts of self-play."""
     scores: dict[tuple[str, str, str], Array] = {}
     kept: list[dict[str, Any]] = []
-    groups: dict[tuple[str, str], list[Run]] = {}
-    for run in runs:
-        groups.setdefault((run.config.training.algo, _pair(run)), []).append(run)
-    for (method, pair), group in groups.items():
+    for (method, pair), group in _groups(runs).items():
         sides = [[seats.of(run, i) for run in group] for i in (0, 1)]
         tell(f"cross-play of {len(group)} runs of {method}, {pair}")
         found = cross_play(sides[0], sides[1], problems, protocol, seed=seed)
@@ -152,7 +185,7 @@ def _cross(
 
 def _named(debate: Debate, run: Run) -> list[dict[str, Any]]:
     """Return transcripts with the run they belong to."""
-    return [{"run": run.path.name, **record} for record in debate.transcripts()]
+    return [{"run": run.name, **record} for record in debate.transcripts()]
 
 
 def _beside(
@@ -188,7 +221,7 @@ def _beside(
 def _entrant(run: Run, seat: int) -> Entrant:
     """Return an agent of a run, for the tables."""
     size = Path(run.config.agents[seat]).name
-    return Entrant(run.config.training.algo, f"{run.path.name}/{seat}", size)
+    return Entrant(run.config.training.algo, f"{run.name}/{seat}", size)
 
 
 def _partner_cells(outcomes: Mapping[Entrant, Outcome], name: str, seed: int) -> list[Cell]:

@@ -64,6 +64,8 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         """Refuse to train weights that are too coarse for the steps of training."""
+        if isinstance(self.lora, bool) or not isinstance(self.lora, int) or self.lora < 0:
+            raise ValueError(f"lora must be a rank of at least 0; got {self.lora!r}")
         if self.dtype == "bfloat16" and self.lora == 0:
             raise ValueError(
                 "lora must be at least 1 with dtype bfloat16; got 0: steps of training are smaller "
@@ -104,11 +106,19 @@ class Run:
     config : RunConfig
     update : int
         Updates behind the newest checkpoint.
+    label : str
+        What tables call it; the folder's name if empty.
     """
 
     path: Path
     config: RunConfig
     update: int
+    label: str = ""
+
+    @property
+    def name(self) -> str:
+        """What tables call it."""
+        return self.label or self.path.resolve().name
 
     @property
     def checkpoint(self) -> Path:
@@ -131,6 +141,8 @@ class Run:
     def metrics(self) -> dict[str, NDArray[np.float64]]:
         """Return the metrics of training, one array over updates per name."""
         rows = _rows(self.path / _METRICS, self.update)
+        if not rows:
+            raise RunError(f"{self.path}: no update has been made, so there are no metrics")
         return {name: np.array([row[name] for row in rows]) for name in rows[0]}
 
 
@@ -336,12 +348,18 @@ def _update_of(folder: Path) -> int:
 
 
 def _rows(path: Path, update: int) -> list[dict[str, float]]:
-    """Return the metrics on disk up to an update."""
-    if not path.exists() or update == 0:
+    """Return the metrics on disk up to an update, which are written before its checkpoint."""
+    if update == 0:
         return []
-    with path.open(newline="") as file:
-        rows = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
-    return [row for row in rows if row["update"] <= update]
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
+        kept = [row for row in rows if row["update"] <= update]
+    except (OSError, ValueError, TypeError, KeyError, csv.Error) as error:
+        raise RunError(f"{path}: not a table of metrics ({error!r})") from error
+    if len(kept) != update:
+        raise RunError(f"{path}: must have a row for each of {update} updates; got {len(kept)}")
+    return kept
 
 
 def _write_rows(path: Path, rows: list[dict[str, float]]) -> None:

@@ -8,10 +8,14 @@ plays resets, when `Step.done` says so.
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import inspect
+import math
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast, runtime_checkable
+
+import numpy as np
 
 if TYPE_CHECKING:
     from jax import Array
@@ -145,10 +149,36 @@ def check_name(kind: str, name: str, known: dict[str, Any]) -> None:
 
 
 def check_options(what: str, factory: Any, options: dict[str, Any]) -> None:
-    """Raise TypeError unless each option is a keyword of `factory`."""
-    known = {name: None for name in inspect.signature(factory).parameters}
+    """Raise TypeError unless each option is a keyword of `factory`, and none is lacking."""
+    parameters = inspect.signature(factory).parameters
+    known = {name: None for name in parameters}
     for name in options:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
             hint = f", did you mean {near[0]!r}?" if near else "."
             raise TypeError(f"{what} has no option {name!r}{hint} It has: {', '.join(known)}")
+    for name, parameter in parameters.items():
+        named = parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+        if named and parameter.default is parameter.empty and name not in options:
+            raise TypeError(f"{what} needs the option {name!r}")
+
+
+def plain_numbers(settings: Any) -> None:
+    """Make numpy's numbers in the fields of a frozen dataclass Python's own, as JSON wants them."""
+    for field in dataclasses.fields(settings):
+        value = getattr(settings, field.name)
+        if isinstance(value, np.generic):
+            object.__setattr__(settings, field.name, value.item())
+
+
+def check_finite(name: str, value: Any) -> None:
+    """Raise ValueError unless `value` is a finite number."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not math.isfinite(value):
+        raise ValueError(f"{name} must be finite, a number; got {value!r}")
+
+
+def check_truth(name: str, value: Any) -> None:
+    """Raise ValueError unless `value` is True or False."""
+    if value not in (False, True):
+        raise ValueError(f"{name} must be True or False, got {value!r}")

@@ -16,7 +16,7 @@ import numpy as np
 from jax import Array
 
 from marl.envs import jaxmarl
-from marl.envs.base import Step
+from marl.envs.base import Step, plain_numbers
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -54,6 +54,7 @@ class Hanabi:
     events: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
+        plain_numbers(self)
         jaxmarl.checked("players", self.players, 2, 5)
         for field in ("colors", "ranks"):
             jaxmarl.checked(field, getattr(self, field), 2, 5)

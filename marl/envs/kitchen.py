@@ -25,10 +25,9 @@ import dataclasses
 from typing import Any, ClassVar, NamedTuple
 
 import jax.numpy as jnp
-import numpy as np
 from jax import Array, random
 
-from marl.envs.base import Step
+from marl.envs.base import Step, check_finite, check_truth, plain_numbers
 
 SIZE = 5
 POT = (2, 2)
@@ -82,7 +81,8 @@ class Kitchen:
     Raises
     ------
     ValueError
-        If the horizon is not positive, a number not finite, or `respawn` no probability.
+        If the horizon is not positive, a number not finite, `respawn` no probability, or
+        `egocentric` neither True nor False.
 
     Examples
     --------
@@ -105,11 +105,13 @@ class Kitchen:
     egocentric: bool = False
 
     def __post_init__(self) -> None:
-        if not isinstance(self.horizon, int) or self.horizon < 1:
+        plain_numbers(self)
+        whole = isinstance(self.horizon, int) and not isinstance(self.horizon, bool)
+        if not whole or self.horizon < 1:
             raise ValueError(f"horizon must be a positive integer, got {self.horizon!r}")
         for name in ("move_cost", "bump_cost", "delivery", "pickup", "respawn"):
-            if not np.isfinite(getattr(self, name)):
-                raise ValueError(f"{name} must be finite, got {getattr(self, name)!r}")
+            check_finite(name, getattr(self, name))
+        check_truth("egocentric", self.egocentric)
         if not 0 <= self.respawn <= 1:
             raise ValueError(f"respawn must be a probability, got {self.respawn!r}")
 

@@ -16,7 +16,7 @@ import numpy as np
 from jax import Array
 
 from marl.envs import jaxmarl
-from marl.envs.base import Step, check_name
+from marl.envs.base import Step, check_finite, check_name, plain_numbers
 
 LAYOUTS = ("cramped_room", "asymm_advantages", "coord_ring", "forced_coord", "counter_circuit")
 ACTIONS = ("up", "down", "right", "left", "stay", "interact")
@@ -59,11 +59,11 @@ class Overcooked:
     events: ClassVar[tuple[str, ...]] = ("deliveries", "moves", "interactions")
 
     def __post_init__(self) -> None:
+        plain_numbers(self)
         check_name("layout", self.layout, dict.fromkeys(LAYOUTS))
         jaxmarl.checked("horizon", self.horizon, 1)
         for field in ("move_cost", "shaping"):
-            if not np.isfinite(getattr(self, field)):
-                raise ValueError(f"{field} must be finite, got {getattr(self, field)!r}")
+            check_finite(field, getattr(self, field))
 
     @property
     def _game(self) -> Any:

@@ -6,12 +6,18 @@ from typing import Any
 
 import jax
 import numpy as np
-from gymnasium import spaces
 from jax import Array
 from numpy.typing import NDArray
-from pettingzoo import ParallelEnv
 
 from marl.envs.base import Env
+
+try:
+    from gymnasium import spaces
+    from pettingzoo import ParallelEnv
+except ModuleNotFoundError as error:
+    raise ImportError(
+        f"marl.envs.pettingzoo needs the package {error.name!r}: pip install 'rqe[marl]'"
+    ) from error
 
 
 class PettingZooEnv(ParallelEnv):  # type: ignore[misc]

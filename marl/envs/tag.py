@@ -22,7 +22,7 @@ from jax import Array, random
 
 from marl.checkpoint import CheckpointError, load_arrays, restore, save_arrays
 from marl.envs import jaxmarl
-from marl.envs.base import Step
+from marl.envs.base import Step, check_finite, plain_numbers
 
 if TYPE_CHECKING:
     from marl.run import Run
@@ -78,9 +78,9 @@ class Tag:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "runner", str(self.runner))
+        plain_numbers(self)
         jaxmarl.checked("horizon", self.horizon, 1)
-        if not np.isfinite(self.scale):
-            raise ValueError(f"scale must be finite, got {self.scale!r}")
+        check_finite("scale", self.scale)
         if self.runner in ("flee", "learned"):
             return
         if not Path(self.runner).is_file():

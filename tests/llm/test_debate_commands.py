@@ -2,10 +2,12 @@
 
 import csv
 import json
+import shutil
 
 import pytest
 
 from marl.cli import main
+from marl.debate.models import load_agent
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +91,26 @@ def test_show_prints_a_transcript(workshop, capsys):
         ),
         (["sft", "--size", "huge", "--data", "{data}", "--out", "o"], "size must be one of tiny"),
         (["show", "{run}", "--data", "{data}", "--problem", "99999"], "--problem must be a number"),
+        (["show", "{run}", "--data", "{data}", "--seed", "-1"], "'-1' is not a whole number >= 0"),
+        (["show", "{run}", "--data", "{data}", "--threads", "-1"], "'-1' is not a whole number"),
+        (["reproduce", "--quick", "--workers", "0", "--out", "o"], "'0' is not a positive whole"),
+        (["reproduce", "--quick", "--seeds", "0", "--out", "o"], "'0' is not a positive whole"),
+        (
+            ["evaluate", "{run}", "--data", "{data}", "--questions", "0", "--out", "o"],
+            "'0' is not a positive whole number",
+        ),
+        (
+            ["evaluate", "{run}", "{run}", "--data", "{data}", "--out", "o"],
+            "runs of one method must be independent",
+        ),
+        (
+            ["train", "--agents", "a", "b", "--data", "{data}", "--out", "o", "--every", "0"],
+            "'0' is not a positive whole number",
+        ),
+        (
+            ["train", "--agents", "a", "b", "--data", "{data}", "--out", "o", "--device", "none"],
+            "device must be one that torch has here, such as 'cpu'; got 'none'",
+        ),
     ],
 )
 def test_errors_are_one_line(workshop, capsys, monkeypatch, tmp_path, words, said):
@@ -100,3 +122,23 @@ def test_errors_are_one_line(workshop, capsys, monkeypatch, tmp_path, words, sai
     error = capsys.readouterr().err
     assert said in error
     assert "Traceback" not in error
+
+
+def test_another_runs_folder_gets_no_event_files(workshop, capsys):
+    run = workshop / "srpo-0"
+    before = sorted(run.rglob("*"))
+    words = ["debate", "train", "--agents", "a", "b", "--data", str(workshop / "problems.jsonl")]
+    assert main([*words, "--out", str(run), "--tau", "3"]) == 2
+    assert "other settings" in capsys.readouterr().err
+    assert sorted(run.rglob("*")) == before
+
+
+def test_a_tokenizer_that_cannot_pad_is_refused(workshop, tmp_path):
+    from transformers import AutoTokenizer
+
+    bare = shutil.copytree(workshop / "tiny", tmp_path / "bare")
+    tokenizer = AutoTokenizer.from_pretrained(bare)
+    tokenizer.pad_token = tokenizer.eos_token = None
+    tokenizer.save_pretrained(bare)
+    with pytest.raises(ValueError, match="must have a padding token or an end-of-text token"):
+        load_agent(bare)

@@ -1,6 +1,7 @@
 """`marl benchmark`: plans, aggregates against plain loops, interruption, damage."""
 
 import itertools
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -24,6 +25,7 @@ from marl.checkpoint import CheckpointError, save_arrays
 from marl.cli import main
 from marl.plans import BENCHMARKS, SIZES, benchmark_plan
 from marl.presets import PRESETS, preset
+from marl.run import run_config
 
 RNG = np.random.default_rng(0)
 TINY = {"n_envs": 2, "n_steps": 8, "hidden": (8, 8)}
@@ -163,7 +165,26 @@ def test_variants_are_methods_of_the_same_table():
     assert (srpo.tau, srpo.penalty, srpo.eps) == (10.0, "reverse_kl", 0.3)
     assert (other.tau, other.penalty, other.eps, other.n_envs) == (1, "kl", 0.3, 4)
     assert (mappo.eps, mappo.n_envs) == (0.2, 4)
-    assert list(plan.batches("mappo-eps-0.2")) == ["mappo-eps-0.2-0", "mappo-eps-0.2-5"]
+    runs = plan.batches("mappo-eps-0.2", Path("none"))
+    assert [run.name for run in runs] == ["mappo-eps-0.2-0", "mappo-eps-0.2-5"]
+
+
+def test_more_seeds_add_runs_to_those_that_are_there(tmp_path):
+    """Once seven teams could not become ten: the run of the last two was to have five."""
+    env = marl.make_env("kitchen")
+
+    def begun(seeds):
+        plan = benchmark_plan("kitchen", methods=["ippo"], seeds=seeds, settings=TINY)
+        found = plan.batches("ippo", tmp_path)
+        for run, (first, teams) in found.items():
+            config = run_config(env, plan.methods["ippo"], steps=128, seeds=teams, seed=first)
+            run.mkdir(exist_ok=True)
+            config.save(run / "config.json")
+        return list(found.values())
+
+    assert begun(3) == [(0, 3)]
+    assert begun(7) == [(0, 3), (3, 4)]
+    assert begun(14) == [(0, 3), (3, 4), (7, 5), (12, 2)]
 
 
 @pytest.fixture(scope="module")

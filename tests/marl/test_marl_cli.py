@@ -82,6 +82,11 @@ def _watch(tiny_run, tmp_path, capsys):
         ("train --algo ippo --set eps --out x", "is not NAME=VALUE"),
         ("train --algo ippo --env kichen --out x", "did you mean 'kitchen'"),
         ("train --algo ippo --env kitchen:horizon=0 --out x", "horizon must be"),
+        ("train --algo ippo --env kitchen:horizon --out x", "'horizon' is not NAME=VALUE"),
+        (
+            "train --algo fcp --steps 1e5 --set population_steps=200000 --out x",
+            "population_steps must leave",
+        ),
         ("train --algo ippo --steps 12 --out x", "steps must be at least"),
         ("train --algo ippo --steps many --out x", "'many' is not a number"),
         ("train --algo ippo --steps nan --out x", "steps must be"),
@@ -89,7 +94,11 @@ def _watch(tiny_run, tmp_path, capsys):
         ("train --algo ippo --patience -1 --out x", "patience must be a positive"),
         ("train --algo ippo", "give --algo and --out, or --resume"),
         ("train --resume none", "no such file, so this is no run"),
-        ("train --resume none --algo ippo", "drop --algo and --out"),
+        ("train --resume none --algo ippo", "from the folder: drop --algo"),
+        ("train --resume none --steps 4e6 --seed 0 --set lr=1", "drop --steps, --seed, --set"),
+        ("train --algo ippo --steps inf --out x", "steps must be"),
+        ("train --algo ippo --env matrix --out x", "needs the option 'game'"),
+        ("train --algo ippo --env kitchen:egocentric=no --out x", "egocentric must be True or"),
         ("crossplay none --out x", "none: no such folder"),
         ("crossplay a=x a=y --out x", "two methods are called 'a'"),
         ("crossplay a= --out x", "is not [NAME=]RUN"),
@@ -146,6 +155,15 @@ def test_a_missing_package_is_named(monkeypatch, capsys, tmp_path):
     assert "pip install 'rqe[marl]'" in capsys.readouterr().err
 
 
+def test_the_extra_that_brings_a_package_is_that_of_the_command(monkeypatch, capsys):
+    def lacking(*_, **__):
+        raise ModuleNotFoundError("No module named 'peft'", name="peft")
+
+    monkeypatch.setattr("marl.debate.problems.generate_problems", lacking)
+    assert run("debate", "data", "--out", "x") == common.NO_OUTPUT
+    assert "No module named 'peft': pip install 'rqe[llm]'" in capsys.readouterr().err
+
+
 def test_defects_are_not_blamed_on_the_user(monkeypatch, capsys):
     def broken(_):
         return np.zeros(2) @ np.zeros(3)
@@ -172,7 +190,10 @@ def test_help_and_version_are_quick_and_need_no_jax():
         assert run(command, "--help") == 0
 
 
-def test_runs_are_named():
+def test_runs_are_named(tmp_path, monkeypatch):
+    (tmp_path / "runs" / "tau=10").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    assert parse_runs(["runs/tau=10", "a=b"]) == {"tau=10": ["runs/tau=10"], "a": ["b"]}
     assert parse_runs(["a/ippo", "s=b,c"]) == {"ippo": ["a/ippo"], "s": ["b", "c"]}
 
 

@@ -1,6 +1,7 @@
 """Cross-play and its statistics: known answers, plain loops, synthetic matrices."""
 
 import dataclasses
+import shutil
 import warnings
 
 import numpy as np
@@ -16,7 +17,9 @@ from marl.checkpoint import CheckpointError  # noqa: E402
 from marl.crossplay import CrossPlay, Group, cross_play  # noqa: E402
 from marl.envs.kitchen import Kitchen  # noqa: E402
 from marl.measures import compare, free_riding, rows, summarize  # noqa: E402
+from marl.run import load_run  # noqa: E402
 from marl.statistics import bootstrap, pair_mean, share, team_mean  # noqa: E402
+from marl.teams import curve, play_all  # noqa: E402
 
 
 def always(params, key, obs, legal):
@@ -263,3 +266,15 @@ def test_by_default_one_whole_episode_counts_however_short():
     for steps, want in ((None, 6.0), (9, 18.0)):
         cross = cross_play(Short(horizon=9), [group], copies=2, steps=steps, partners=())
         assert cross.returns.tolist() == [[want]]
+
+
+def test_runs_without_their_metrics_play_and_those_with_half_of_them_are_named(tiny_run, tmp_path):
+    bare = shutil.copytree(tiny_run.path, tmp_path / "bare")
+    (bare / "metrics.csv").unlink()
+    found = play_all({"bare": [bare]}, copies=2, exact=False)
+    assert found.curves == {}
+    assert found.cross.names == ("bare",)
+    lines = (tiny_run.path / "metrics.csv").read_text().splitlines(keepends=True)
+    (bare / "metrics.csv").write_text("".join(lines[:-1]))
+    with pytest.raises(CheckpointError, match=r"metrics.csv: must have a row for each of 2 seeds"):
+        curve([load_run(bare)])

@@ -40,6 +40,7 @@ def test_no_text_makes_the_grader_crash(text):
         ("#### $1,234.50 dollars", Decimal("1234.5")),
         ("#### +3", 3),
         ("#### .5", Decimal("0.5")),
+        ("#### -" + "1" * 35, Decimal("-" + "1" * 35)),
         ("#### 12 #### 13", 12),
         ("the answer is 7", None),
         ("### 7", None),
@@ -114,6 +115,13 @@ def test_a_malformed_line_is_named(tmp_path, line, words):
     place = tmp_path / "p.jsonl"
     place.write_text('{"question": "?", "answer": "#### 4"}\n' + line)
     with pytest.raises(ValueError, match=words):
+        read_problems(place)
+
+
+def test_a_line_that_is_no_utf8_is_named(tmp_path):
+    place = tmp_path / "p.jsonl"
+    place.write_bytes(b'{"question": "?", "answer": "#### 4"}\n{"question": "\xff"}\n')
+    with pytest.raises(ValueError, match=r"p\.jsonl, line 2: not JSON"):
         read_problems(place)
 
 

@@ -1,5 +1,7 @@
 """Environments: the protocol, the kitchen against its slow twin and its rules, matrix games."""
 
+import json
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -253,6 +255,15 @@ def test_matrix_takes_a_game_a_name_a_file_and_payoffs(tmp_path):
         (lambda: marl.make_env("kitchen", horizon=0), ValueError, "horizon must be a positive"),
         (lambda: marl.make_env("kitchen", respawn=1.5), ValueError, "respawn must be a prob"),
         (lambda: marl.make_env("kitchen", delivery=np.nan), ValueError, "delivery must be finite"),
+        (
+            lambda: marl.make_env("kitchen", move_cost="dear"),
+            ValueError,
+            "move_cost must be .* 'dear'",
+        ),
+        (lambda: marl.make_env("kitchen", respawn=None), ValueError, "respawn must be finite"),
+        (lambda: marl.make_env("kitchen", horizon=True), ValueError, "horizon must be a positive"),
+        (lambda: marl.make_env("kitchen", egocentric="no"), ValueError, "egocentric must be True"),
+        (lambda: marl.make_env("matrix"), TypeError, "'matrix' needs the option 'game'"),
         (lambda: marl.make_env("matrix", game="stag-hnt"), ValueError, "stag-hunt"),
         (lambda: marl.make_env("matrix", game=3), TypeError, "game must be"),
     ],
@@ -260,3 +271,9 @@ def test_matrix_takes_a_game_a_name_a_file_and_payoffs(tmp_path):
 def test_bad_options_get_clear_errors(call, error, words):
     with pytest.raises(error, match=words):
         call()
+
+
+def test_options_may_be_numpys_numbers():
+    env = marl.make_env("kitchen", horizon=np.int64(20), move_cost=np.float32(0.5))
+    assert env == marl.make_env("kitchen", horizon=20, move_cost=0.5)
+    assert json.loads(json.dumps(env.options())) == env.options()

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import marl
+from marl.evaluation import _teams
 from marl.export import NumpyPolicy
 from marl.networks import Actor, mask
 from marl.partners import held_out
@@ -54,6 +55,18 @@ def test_teams_of_a_run_are_met_one_by_one(tiny_run):
     assert found.returns["tiny"].shape == (2, 2)
     with pytest.raises(ValueError, match="not in this environment"):
         marl.evaluate(stay, {"tiny": tiny_run}, KITCHEN, episodes=2)
+
+
+def test_partners_of_a_team_draw_numbers_of_their_own(tmp_path):
+    """Once all seats of a trained team drew the same ones, and so acted in step."""
+    env = marl.make_env("matrix", game=np.zeros((3, 3, 3, 3)).tolist())
+    algo = marl.IPPO(n_envs=2, n_steps=2, hidden=())
+    run = marl.train_run(env, algo, tmp_path / "run", steps=4, seeds=1)
+    first, second, third = _teams(run, env, "run", 0)[0]
+    obs, legal = np.ones((900, 1)), np.ones((900, 3), bool)
+    said = [policy(obs, legal) for policy in (first, second, third)]
+    for one, other in ((0, 1), (0, 2), (1, 2)):
+        assert abs(np.mean(said[one] == said[other]) - 1 / 3) < 0.08
 
 
 def test_agrees_with_cross_play(tiny_run):

@@ -1,5 +1,8 @@
 """The PettingZoo wrapper: PettingZoo's own test, and the same numbers as the environment."""
 
+import sys
+from importlib import import_module
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -55,3 +58,10 @@ def test_bad_actions_get_clear_errors(actions):
     game.reset(seed=0)
     with pytest.raises(ValueError, match=r"actions\['agent_[01]'\] must be an integer in 0..4"):
         game.step(actions)
+
+
+def test_a_missing_package_is_named(monkeypatch):
+    monkeypatch.delitem(sys.modules, "marl.envs.pettingzoo", raising=False)
+    monkeypatch.setitem(sys.modules, "pettingzoo", None)
+    with pytest.raises(ImportError, match=r"'pettingzoo': pip install 'rqe\[marl"):
+        import_module("marl.envs.pettingzoo")

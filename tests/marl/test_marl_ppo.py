@@ -276,7 +276,7 @@ def test_agents_and_adversaries_learn_with_a_trunk_clipping_and_two_step_sizes()
         (lambda: marl.IPPO(critic_lr=-1.0), r"critic_lr must be in \(0.0, inf\), got -1.0"),
         (
             lambda: marl.make_algo("ippo", shared_trunk="no"),
-            "shared_trunk must be one of False, True, got 'no'",
+            "shared_trunk must be True or False, got 'no'",
         ),
         (lambda: marl.MAPPO(shared_trunk=True), "False where mappo has a central critic, got True"),
         (lambda: marl.IPPO(shared_trunk=True, hidden=()), "where ippo has no hidden layers"),

@@ -1,5 +1,6 @@
 """The page and its figures: complete, self-contained, and safe whatever the names are."""
 
+import dataclasses
 import re
 from itertools import pairwise
 from types import SimpleNamespace
@@ -126,6 +127,14 @@ def test_results_are_read_back(results, tmp_path):
     np.testing.assert_array_equal(again.curves["srpo"].least, results.curves["srpo"].least)
     assert again.exact is not None
     assert again.exact.team_optimum == 304.2
+
+
+def test_a_kitchen_that_pays_nothing_has_no_share_of_its_optimum(results, tmp_path):
+    nothing = dataclasses.replace(
+        results, exact=dataclasses.replace(results.exact, team_optimum=0.0)
+    )
+    nothing.save(tmp_path)
+    assert "the best team earns 0.0" in write_report(tmp_path).read_text(encoding="utf-8")
 
 
 def test_undetermined_figures_survive_a_report(results, tmp_path):

@@ -2,12 +2,14 @@
 
 import io
 import json
+import math
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -220,10 +222,13 @@ def test_a_checkpoint_of_another_configuration_is_refused(train_tiny, tiny_run, 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"seeds": 0}, "seeds must be at least 1, got 0"),
-        ({"seed": -1}, "seed must be at least 0, got -1"),
-        ({"log_every": 0}, "log_every must be at least 1, got 0"),
+        ({"seeds": 0}, "seeds must be at least 1, a whole number; got 0"),
+        ({"seed": -1}, "seed must be at least 0, a whole number; got -1"),
+        ({"log_every": 0}, "log_every must be at least 1, a whole"),
         ({"steps": 7}, "steps must be at least"),
+        ({"seeds": 2.5}, "seeds must be at least 1, a whole number; got 2.5"),
+        ({"seed": "3"}, "seed must be at least 0, a whole number; got '3'"),
+        ({"seed": 2**32 - 1}, "seed must be at most 4294967294 with 2 seeds, got 4294967295"),
         ({"patience": -1.0}, "patience must be a positive number"),
         ({"devices": []}, "devices must divide the seeds"),
     ],
@@ -257,6 +262,20 @@ def test_seeds_on_two_devices_learn_the_same(tiny_run, tmp_path):
     two = load_run(tmp_path)
     for name, column in tiny_run.metrics.items():
         np.testing.assert_allclose(two.metrics[name], column, rtol=1e-4, atol=1e-5, err_msg=name)
+
+
+def test_numpys_integers_are_as_good_as_pythons():
+    env, algo = marl.make_env("kitchen"), marl.IPPO(n_envs=2, n_steps=8)
+    numbers: dict[str, Any] = {"steps": np.int64(32), "seeds": np.int64(2), "seed": np.uint8(3)}
+    mine = run_config(env, algo, **numbers)
+    assert mine.digest == run_config(env, algo, steps=32, seeds=2, seed=3).digest
+
+
+@pytest.mark.parametrize("text", [b"a,b\nx,1\n", b"\xff\xfe\n1,2\n", b"update,steps\n1\n"])
+def test_damaged_metrics_of_a_run_that_goes_on_are_named(tmp_path, text):
+    (tmp_path / "metrics.csv").write_bytes(text)
+    with pytest.raises(CheckpointError, match=r"metrics.csv: not a table of metrics"):
+        MetricsFile(tmp_path / "metrics.csv", 9)
 
 
 def test_rows_beyond_the_checkpoint_are_cut_off(tmp_path):
@@ -311,6 +330,13 @@ def test_the_watchdog_bites_only_when_nothing_happens(capsys):
             time.sleep(0.05)
     assert ends == [STALLED]
     assert "no progress for" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("minutes", [math.inf, 1e300])
+def test_a_watchdog_may_have_all_the_patience_there_is(minutes):
+    with Watchdog(minutes, "", print) as dog:
+        dog.feed()
+        assert dog._wait() <= threading.TIMEOUT_MAX
 
 
 def test_a_setting_in_whole_numbers_is_the_same_run(tmp_path):

@@ -47,6 +47,13 @@ def test_a_worst_action_that_is_hardly_played_costs_no_accuracy():
 
 
 @pytest.mark.parametrize("penalty", ["kl", "reverse_kl"])
+def test_the_worst_action_may_have_a_probability_below_the_least_float(penalty):
+    """Once it was no number: a policy that had all but forgotten an action ended the training."""
+    p = tilted([0.0, 1000.0], [-120.0, 0.0], 1.0, penalty)
+    np.testing.assert_allclose(p, [1.0, 0.0] if penalty == "kl" else [0.999, 0.001], atol=1e-6)
+
+
+@pytest.mark.parametrize("penalty", ["kl", "reverse_kl"])
 def test_limits_and_illegal_actions(penalty):
     q = np.array([3.0, 1.0, -5.0, 2.0])
     reference = np.log([0.3, 0.2, 1.0, 0.5])

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import json
 import math
 import operator
 from typing import Any
@@ -267,6 +268,9 @@ def test_algorithms_by_name_and_back():
     assert marl.preset("kitchen", "ippo").algo == marl.IPPO(eps=0.1)
 
 
+TEXT: Any = "2e6"
+
+
 @pytest.mark.parametrize(
     ("call", "error", "words"),
     [
@@ -291,11 +295,57 @@ def test_algorithms_by_name_and_back():
         (lambda: marl.preset("kitchn", "srpo"), ValueError, "did you mean 'kitchen'"),
         (lambda: marl.SRPO().total_updates(2_000_000), ValueError, "nearest below is 1998848"),
         (lambda: marl.IPPO().round_steps(100), ValueError, "at least 1024"),
+        (lambda: marl.IPPO().round_steps(math.inf), ValueError, "steps must be .* finite; got inf"),
+        (lambda: marl.IPPO().round_steps(TEXT), ValueError, "steps must be .* got '2e6'"),
+        (
+            lambda: marl.make_algo("ippo", hidden="64"),
+            ValueError,
+            "hidden must be a positive integer, got '64'",
+        ),
+        (lambda: marl.make_algo("ippo", hidden=None), ValueError, "hidden must be .* got None"),
+        (
+            lambda: marl.make_algo("ippo", normalise_advantages="no"),
+            ValueError,
+            "True or False, got 'no'",
+        ),
+        (
+            lambda: marl.make_algo("ippo", share_policies="no"),
+            ValueError,
+            "share_policies must be True or",
+        ),
+        (
+            lambda: marl.SRPO(premium_head=True, risk_weight=0.75, partner_memory=4),
+            ValueError,
+            r"risk_weight \+ memory_share < 1; got risk_weight=0.75",
+        ),
     ],
 )
 def test_bad_settings_get_clear_errors(call, error, words):
     with pytest.raises(error, match=words):
         call()
+
+
+def test_settings_may_be_numpys_numbers_and_one_layer_a_number():
+    numbers: dict[str, Any] = {"tau": np.int64(10), "eps": np.float64(0.1), "n_envs": np.int32(4)}
+    algo: Any = marl.make_algo("srpo", **numbers, hidden=np.int64(16))
+    assert algo == marl.SRPO(tau=10, eps=0.1, n_envs=4, hidden=(16,))
+    assert marl.make_algo("ippo", hidden=np.array([8, 9])) == marl.IPPO(hidden=(8, 9))
+    assert json.loads(json.dumps(marl.algo_config(algo)))["hidden"] == [16]
+
+
+@pytest.mark.parametrize(
+    "algo",
+    [
+        marl.SRPO(n_envs=8, n_steps=1, risk_weight=0.5, minibatches=8),
+        marl.SRPO(n_envs=8, n_steps=1, risk_weight=0.5, minibatches=8, adversary="tilted"),
+        marl.SRPO(n_envs=4, n_steps=3, risk_weight=0.25, minibatches=4, share_policies=True),
+        marl.FCP(n_envs=8, n_steps=1, minibatches=8, population_steps=8),
+    ],
+)
+def test_minibatches_must_divide_what_each_network_learns_from(algo):
+    trainer = marl.Trainer(marl.make_env("kitchen"), algo)
+    with pytest.raises(ValueError, match=r"minibatches must divide the \d+ samples"):
+        jax.eval_shape(lambda key: trainer.advance(trainer.init(key), 1), jax.random.key(0))
 
 
 def test_settings_are_frozen():
