@@ -129,6 +129,34 @@ def test_arguments_are_checked(profile, player, error, words):
         rqe.best_response(PENNIES, profile, player)
 
 
+def test_wrong_objects_are_named():
+    solution = rqe.solve(PENNIES, eps=1.0)
+    with pytest.raises(TypeError, match=r"profile must be a sequence.*solution\.strategies"):
+        rqe.regret(PENNIES, solution, eps=1.0)
+    with pytest.raises(TypeError, match=r"game must be an rqe.NormalFormGame.*got list"):
+        rqe.is_equilibrium([1], solution.strategies, eps=1.0)
+    with pytest.raises(TypeError, match="game must be an AggregativeGame or a QuadraticGame"):
+        rqe.tau_limits(PENNIES, 1.0)
+    with pytest.raises(TypeError, match=r"solution must be an rqe\.Solution"):
+        rqe.certify(PENNIES)
+
+
+@pytest.mark.parametrize("seconds", ["1", True])
+def test_time_limits_are_numbers(seconds):
+    for search in (
+        lambda: rqe.nash(PENNIES, "all", time_limit=seconds),
+        lambda: rqe.solve_all(PENNIES, eps=1.0, time_limit=seconds),
+        lambda: rqe.diagram(PENNIES, eps=1.0, window=(1, 2), time_limit=seconds),
+    ):
+        with pytest.raises(TypeError, match="time_limit must be a number of seconds, or None"):
+            search()
+
+
+def test_tolerances_of_any_real_type():
+    loose = rqe.solve(PENNIES, eps=1.0, tol=np.float32(1e-6))
+    assert rqe.is_equilibrium(PENNIES, loose.strategies, eps=1.0, tol=np.float32(1e-6))
+
+
 def test_tolerance_is_checked():
     with pytest.raises(ValueError, match="tol"):
         rqe.is_equilibrium(PENNIES, [[0.5, 0.5], [0.5, 0.5]], tol=-1.0)
