@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -158,7 +159,7 @@ def test_dollars_in_names_are_dollars():
         title="From $1_{ to $9^",
     )
     solution = rqe.solve(game, eps=1.0)
-    figures = [plot.figure([solution, rqe.trace(game, eps=1.0)])]
+    figures: list[Any] = [plot.figure([solution, rqe.trace(game, eps=1.0)])]
     axes = [plot.plot_simplex(solution), plot.plot_best_responses(game, eps=1.0)]
     axes.append(plot.plot_outcomes([solution, rqe.solve(game, eps=2.0)], y="payoffs"))
     for figure in (*figures, *(ax.figure for ax in axes)):

@@ -86,7 +86,7 @@ def test_rows_are_as_fine_as_the_outputs():
     assert len(sweep(STAG, 1.0, [0.5, 1.0], outputs=["welfare", "strategies"])) == 8
     per_player = sweep(STAG, [(0.0, 2.0)], 1.0, outputs="welfare")
     assert per_player.tau.tolist() == [0.0, 2.0]
-    assert sweep(PENNIES, np.array(2.0), np.float32(1.0), outputs="welfare").tau.tolist() == [2.0]
+    assert sweep(PENNIES, np.array(2.0), np.array(1.0), outputs="welfare").tau.tolist() == [2.0]
     assert per_player.welfare.nunique() == 1
 
 
