@@ -6,12 +6,14 @@ import math
 import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rqe import _adversary as adversary
 from rqe.concepts import Concept
+from rqe.solve import _game
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -114,7 +116,7 @@ def best_response(
     >>> response.strategy.tolist(), round(response.gain, 12)
     ([1.0, 0.0], 0.8)
     """
-    concept = Concept.of(game, tau, eps, penalty, regularizer)
+    concept = Concept.of(_game(game), tau, eps, penalty, regularizer)
     logs = _logs(profile, game.shape)
     return _respond(game, concept, logs, _index(player, game.n_players))
 
@@ -156,7 +158,7 @@ def regret(
     >>> round(rqe.regret(game, [[0.5, 0.5], [0.9, 0.1]]), 12)
     0.8
     """
-    concept = Concept.of(game, tau, eps, penalty, regularizer)
+    concept = Concept.of(_game(game), tau, eps, penalty, regularizer)
     logs = _logs(profile, game.shape)
     return max(_respond(game, concept, logs, i).gain for i in range(game.n_players))
 
@@ -198,7 +200,7 @@ def is_equilibrium(
     >>> rqe.is_equilibrium(game, [[0.5, 0.5], [0.5, 0.5]], tau=1.0, eps=0.2)
     True
     """
-    if isinstance(tol, bool) or not isinstance(tol, int | float) or not tol >= 0.0:
+    if isinstance(tol, bool) or not isinstance(tol, Real) or not tol >= 0.0:
         raise ValueError(f"tol must be a number >= 0, in payoff units; got {tol!r}")
     found = regret(game, profile, tau, eps, penalty=penalty, regularizer=regularizer)
     return found <= tol
@@ -342,6 +344,11 @@ def _multiplier(gap: Array, eps: float) -> float:
 
 def _logs(profile: Sequence[ArrayLike], shape: tuple[int, ...]) -> list[Array]:
     """Return logarithms of a profile of probabilities, checked; -1e100 for 0."""
+    if isinstance(profile, str | bytes) or not hasattr(profile, "__iter__"):
+        raise TypeError(
+            "profile must be a sequence of one strategy per player, such as solution.strategies; "
+            f"got {profile!r}"
+        )
     rows = list(profile)
     if len(rows) != len(shape):
         raise ValueError(

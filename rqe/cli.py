@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -23,6 +24,7 @@ from rqe.commands.common import (
     SOLVED,
     CommandError,
     complain,
+    number,
     one_line,
 )
 
@@ -88,6 +90,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         One of the codes that ``rqe solve --help`` lists.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")  # names that the terminal cannot show
     try:
         arguments = _parser().parse_args(argv)
     except SystemExit as stop:  # argparse printed the help, the version or one line of usage error
@@ -95,7 +99,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     command: Callable[[argparse.Namespace], int] = arguments.command
     try:
         code = command(arguments)
-        sys.stdout.flush()
+        print(end="", flush=True)
         return code
     except CommandError as error:
         complain(str(error))
@@ -103,14 +107,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         complain("interrupted")
         return 130
-    except BrokenPipeError:  # the reader of a pipe has seen enough; python would complain at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader of a pipe has seen enough
+        _close_stdout()
         return NO_OUTPUT
     except Exception as error:
+        if isinstance(error, OSError) and error.filename is None:  # files are complained of before
+            _close_stdout()
+            complain(f"cannot write to standard output: {error.strerror}")
+            return NO_OUTPUT
         if os.environ.get("RQE_DEBUG"):
             raise
         complain(f"internal error, please report it: {type(error).__name__}: {one_line(error)}")
         return INTERNAL
+
+
+def _close_stdout() -> None:
+    """Let what is still to be written go nowhere; python would complain of it at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class _Parser(argparse.ArgumentParser):
@@ -198,11 +211,9 @@ class _Version(argparse.Action):
 
 def _number(text: str) -> float:
     """Return the float of `text`, which may be a fraction; for argparse."""
-    from fractions import Fraction
-
     try:
-        return float(Fraction(text)) if "/" in text else float(text)
-    except (ValueError, ZeroDivisionError, OverflowError):
+        return number(text)
+    except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
 
 
@@ -274,20 +285,24 @@ def _result(name: str, arguments: argparse.Namespace) -> Answer:
 
 
 def _load(name: str) -> NormalFormGame:
-    """Read the file `name`, or load that game of the catalog."""
+    """Read the file `name`, or load that game of the catalog; every complaint names it."""
     import rqe
 
-    if Path(name).is_file():
-        try:
-            return rqe.read_nfg(name)
-        except (ValueError, OSError) as error:
-            message = one_line(error)
-            raise CommandError(message if name in message else f"{name}: {message}") from error
     known = rqe.catalog.names()
     base, _, parameters = name.partition(":")
-    if base in known:
-        return rqe.catalog.load(base, **_parameters(parameters))
-    kind = "a directory, not a file" if Path(name).is_dir() else "no such file"
+    try:
+        if Path(name).is_file():
+            return rqe.read_nfg(name)
+        if base in known:
+            return rqe.catalog.load(base, **_parameters(parameters))
+        kind = "a directory, not a file" if Path(name).is_dir() else "no such file"
+    except OSError as error:
+        raise CommandError(f"{name}: {error.strerror}") from error
+    except (ValueError, TypeError) as error:
+        message = one_line(error)
+        raise CommandError(message if name in message else f"{name}: {message}") from error
+    except MemoryError as error:
+        raise CommandError(f"{name}: not enough memory for this game") from error
     raise CommandError(
         f"{name}: {kind}, and no game of the catalog has this name{_near(name, known)}"
     )

@@ -198,6 +198,18 @@ def inside(name: str, value: Any, low: float, high: float) -> None:
         raise ValueError(f"{name} must be in ({low:g}, {high:g}]; got {value}")
 
 
+def seconds(name: str, value: Any, *, zero: bool = False) -> None:
+    """Raise unless ``value`` is None or a real number of seconds, above 0 or, with zero, from 0."""
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} must be a number of seconds, or None; got {value!r}")
+    if not (float(value) > 0.0 or (zero and value == 0)):
+        raise ValueError(
+            f"{name} must be {'>= 0' if zero else '> 0'} seconds, or None; got {value!r}"
+        )
+
+
 def one_of(name: str, value: Any, allowed: tuple[str, ...]) -> str:
     """Return ``value`` if it is one of ``allowed``; else an error with the nearest match."""
     if value in allowed:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from rqe.bifurcation._atlas import Atlas, chords
 from rqe.bifurcation._system import System
 from rqe.bifurcation.bifurcation import Bifurcation, from_singular
 from rqe.bifurcation.stability import Stability, of_points
-from rqe.concepts import Concept
+from rqe.concepts import Concept, seconds
 from rqe.solve import _game, solve
 from rqe.trace import family_of
 
@@ -225,10 +226,9 @@ def diagram(
     """
     concept = Concept.of(_game(game), tau, eps, penalty, regularizer)
     family = family_of(game, concept, parameter, window)
-    if isinstance(samples, bool) or not isinstance(samples, int) or samples < 0:
+    if isinstance(samples, bool) or not isinstance(samples, Integral) or samples < 0:
         raise ValueError(f"samples must be an integer of at least 0; got {samples!r}")
-    if time_limit is not None and not time_limit > 0.0:
-        raise ValueError(f"time_limit must be > 0 seconds, or None; got {time_limit!r}")
+    seconds("time_limit", time_limit)
     from rqe.enumeration._clock import Clock
     from rqe.proof._progress import reporter
 

@@ -24,11 +24,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rqe.concepts import one_of
+from rqe.games._checks import doubles, real_array
+from rqe.solution import solved
+from rqe.solve import _game
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -49,7 +53,9 @@ __all__ = [
 ]
 
 KINDS = ("sharp", "corrected", "published")
-_ROUNDING = 1e-9  # of the payoff range: payoffs of a collaborative game are differences of doubles
+# Payoffs of a collaborative game are differences of doubles: what rounding may do to them,
+_ROUNDING = 1e-9  # of the payoff range,
+_LAST_DIGITS = 2e-15  # and of the payoffs' size
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +123,7 @@ def collaboration(game: NormalFormGame, costs: Any = None) -> Collaboration:
     found = _recovered(payoffs, shape) if costs is None else _given(costs, shape)
     rewards = [payoffs[i] + _along(c, i, len(shape)) for i, c in enumerate(found)]
     gap = max(float(np.abs(r - rewards[0]).max()) for r in rewards)
-    if not gap <= _ROUNDING * max(1e-300, float(np.abs(payoffs).max())):
+    if not gap <= _tolerance(game):
         what = "these costs" if costs is not None else "any private costs"
         raise ValueError(
             "game must be collaborative, u_i(a) = R(a_1, ..., a_N) - c_i(a_i), to have costs; "
@@ -125,6 +131,12 @@ def collaboration(game: NormalFormGame, costs: Any = None) -> Collaboration:
             "rqe.NormalFormGame.collaborative(reward, costs)"
         )
     return Collaboration(rewards[0], tuple(found))
+
+
+def _tolerance(game: NormalFormGame) -> float:
+    """Return by how much payoffs may differ that are to be the same, in payoff units."""
+    size, width = float(np.abs(game.payoffs).max()), float(game.payoff_range.max())
+    return max(_ROUNDING * width + _LAST_DIGITS * size, 1e-300)
 
 
 def _recovered(payoffs: Array, shape: tuple[int, ...]) -> list[Array]:
@@ -144,10 +156,12 @@ def _recovered(payoffs: Array, shape: tuple[int, ...]) -> list[Array]:
 
 def _given(costs: Any, shape: tuple[int, ...]) -> list[Array]:
     """Costs as given, one vector per player."""
+    if isinstance(costs, str | bytes) or not hasattr(costs, "__iter__"):
+        raise TypeError(f"costs must be a vector, or one per player; got {costs!r}")
     items = list(costs)
     if all(np.ndim(item) == 0 for item in items):
         items = [items] * len(shape)
-    vectors = [np.array(item, dtype=float) for item in items]
+    vectors = [doubles(real_array(item, "costs"), "costs", copy=True) for item in items]
     if [vector.shape for vector in vectors] != [(n,) for n in shape]:
         raise ValueError(
             f"costs must be one vector per player, of lengths {shape}, or one shared by all; "
@@ -190,7 +204,7 @@ def free_riding(solution: Solution, costs: Any = None) -> FreeRiding:
     >>> round(rider.degree, 8), rider.shares.round(3).tolist()
     (0.22493992, [0.75, 0.25])
     """
-    parts = collaboration(solution.game, costs)
+    parts = collaboration(solved(solution).game, costs)
     expected = np.array(
         [float(x @ c) for x, c in zip(solution.strategies, parts.costs, strict=True)]
     )
@@ -292,6 +306,8 @@ def risk_aversion_for(
 
 def _parameter(name: str, value: float, *, positive: bool) -> float:
     """Return a finite number of the right sign."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{name} must be a real number; got {value!r}")
     number = float(value)
     if not math.isfinite(number) or number < 0.0 or (positive and number == 0.0):
         rule = "positive and finite" if positive else "in [0, inf)"
@@ -301,10 +317,11 @@ def _parameter(name: str, value: float, *, positive: bool) -> float:
 
 def symmetric(game: NormalFormGame) -> tuple[Array, Array]:
     """Return (R, c) of a two-player game with symmetric shared reward and one cost vector."""
+    _game(game)
     if game.n_players != 2:
         raise ValueError(f"game must have two players for this bound; got {game.n_players}")
     parts = collaboration(game)
-    tolerance = _ROUNDING * max(1e-300, float(np.abs(game.payoffs).max()))
+    tolerance = _tolerance(game)
     reward, (first, second) = parts.reward, parts.costs
     if game.shape[0] != game.shape[1] or np.abs(reward - reward.T).max() > tolerance:
         raise ValueError(

@@ -134,9 +134,13 @@ def tau_limits(game: AggregativeGame | QuadraticGame, eps: ArrayLike) -> Array:
     >>> tau_limits(rqe.AggregativeGame(1.0, 1.0, [1.0] * 3), eps=1.0)
     array([1., 1., 1.])
     """
-    from rqe.games import AggregativeGame
+    from rqe.games import AggregativeGame, QuadraticGame
     from rqe.solvers import aggregative, quadratic
 
+    if not isinstance(game, AggregativeGame | QuadraticGame):
+        raise TypeError(
+            f"game must be an AggregativeGame or a QuadraticGame; got {type(game).__name__}"
+        )
     given = concepts.per_player("eps", eps, game.n_players)
     _finite_eps(given)
     if isinstance(game, AggregativeGame):

@@ -221,13 +221,9 @@ def sensitivity(solution: Solution) -> Sensitivity:
 
 def _check(solution: Any) -> None:
     """Raise unless the equilibrium is a smooth one."""
-    from rqe.solution import Solution
+    from rqe.solution import solved
 
-    if not isinstance(solution, Solution):
-        raise TypeError(
-            f"solution must be an rqe.Solution, as rqe.solve returns; got {type(solution).__name__}"
-        )
-    if not solution.converged:
+    if not solved(solution).converged:
         raise ValueError(f"solution must have converged; its status is {solution.status.value!r}")
     for name, values, bad, why in (
         ("eps", solution.eps, 0.0, "eps > 0: best responses jump where eps = 0"),

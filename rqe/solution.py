@@ -185,6 +185,15 @@ class Solution(Certified):
         return report.solution_html(self)
 
 
+def solved(solution: Any) -> Solution:
+    """Return `solution` if it is one; the error says where one comes from."""
+    if not isinstance(solution, Solution):
+        raise TypeError(
+            f"solution must be an rqe.Solution, as rqe.solve returns; got {type(solution).__name__}"
+        )
+    return solution
+
+
 class ConvergenceError(RuntimeError):
     """No answer within the tolerance; the partial one is attached.
 

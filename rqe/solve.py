@@ -8,6 +8,7 @@ makes an answer "converged".
 from __future__ import annotations
 
 import math
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
@@ -260,7 +261,7 @@ def _game(game: NormalFormGame) -> NormalFormGame:
 
 def _tolerance(tol: float) -> float:
     """Return tol as a float in (0, 1)."""
-    if isinstance(tol, bool) or not isinstance(tol, int | float) or not 0.0 < tol < 1.0:
+    if isinstance(tol, bool) or not isinstance(tol, Real) or not 0.0 < tol < 1.0:
         raise ValueError(f"tol must be a number in (0, 1); got {tol!r}")
     return float(tol)
 

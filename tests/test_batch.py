@@ -119,6 +119,20 @@ def test_agrees_off_the_light_way(tau, eps, options):
     assert_agrees(batch_of("uniform", (3, 2), 6), tau, eps, **options)
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (1, 2), (3, 1), (1, 6)])
+def test_players_with_one_action(shape):
+    assert_agrees(np.random.default_rng(5).random((4, 2, *shape)), 1.0, 0.2)
+
+
+@pytest.mark.parametrize("shape", [(2, 2), (3, 3), (4, 3)])
+def test_payoffs_that_do_not_interact(shape):
+    """A linear public good: what one gives changes the other's payoff, but not his choice."""
+    gifts = np.add.outer(np.arange(shape[0]), np.arange(shape[1]))
+    games = [gifts - 2.0 * np.arange(shape[0])[:, None], gifts - 2.0 * np.arange(shape[1])]
+    assert_agrees(np.array([games]), 0.0, 0.5)
+    assert_agrees(np.array([games]), 1.0, 0.5)
+
+
 def test_three_players():
     batch = assert_agrees(batch_of("uniform", (2, 3, 2), 6), 1.0, 0.2, players=3)
     assert [x.shape for x in batch.strategies] == [(6, 2), (6, 3), (6, 2)]

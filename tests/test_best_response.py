@@ -1,6 +1,7 @@
 """Best responses and regret of users' own profiles, against scipy, closed forms and the check."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from tests.reference.best_response import improvement
 INF = math.inf
 PAIRS = [(p, r) for p in PENALTIES for r in REGULARIZERS]
 each_pair = pytest.mark.parametrize(("penalty", "regularizer"), PAIRS)
+ANY: Any = rqe  # for arguments of wrong types
 PENNIES = rqe.NormalFormGame.from_bimatrix([[1, -1], [-1, 1]], [[-1, 1], [1, -1]])
 
 
@@ -127,6 +129,34 @@ def test_a_response_survives_payoffs_of_any_level_and_scale():
 def test_arguments_are_checked(profile, player, error, words):
     with pytest.raises(error, match=words):
         rqe.best_response(PENNIES, profile, player)
+
+
+def test_wrong_objects_are_named():
+    solution = rqe.solve(PENNIES, eps=1.0)
+    with pytest.raises(TypeError, match=r"profile must be a sequence.*solution\.strategies"):
+        ANY.regret(PENNIES, solution, eps=1.0)
+    with pytest.raises(TypeError, match=r"game must be an rqe.NormalFormGame.*got list"):
+        ANY.is_equilibrium([1], solution.strategies, eps=1.0)
+    with pytest.raises(TypeError, match="game must be an AggregativeGame or a QuadraticGame"):
+        ANY.tau_limits(PENNIES, 1.0)
+    with pytest.raises(TypeError, match=r"solution must be an rqe\.Solution"):
+        ANY.certify(PENNIES)
+
+
+@pytest.mark.parametrize("seconds", ["1", True])
+def test_time_limits_are_numbers(seconds):
+    for search in (
+        lambda: rqe.nash(PENNIES, "all", time_limit=seconds),
+        lambda: rqe.solve_all(PENNIES, eps=1.0, time_limit=seconds),
+        lambda: rqe.diagram(PENNIES, eps=1.0, window=(1, 2), time_limit=seconds),
+    ):
+        with pytest.raises(TypeError, match="time_limit must be a number of seconds, or None"):
+            search()
+
+
+def test_tolerances_of_any_real_type():
+    loose = ANY.solve(PENNIES, eps=1.0, tol=np.float32(1e-6))
+    assert ANY.is_equilibrium(PENNIES, loose.strategies, eps=1.0, tol=np.float32(1e-6))
 
 
 def test_tolerance_is_checked():

@@ -13,6 +13,7 @@ import pytest
 
 import rqe
 from rqe import cli
+from rqe.parallel import LostWorkersError
 from rqe.solution import Status
 
 PD = "prisoners-dilemma"
@@ -166,6 +167,18 @@ def fields(solution):
         (["solve", PD, "--parameter", "tau"], 2, ["--trace"]),
         (["solve", PD, "--json", "no/such/dir/x.json"], 3, ["no such directory"]),
         (["games", "prisoner-dilemma"], 2, [f"'{PD}'"]),
+        (["solve", "a" * 300], 2, ["aaa: File name too long"]),
+        (["solve", PD, "--eps", "1" * 400 + "/1"], 2, ["--eps", "is not a number"]),
+        (["sweep", "volunteers-dilemma:players=1"], 2, ["players must be at least 2, got 1"]),
+        (["sweep", "volunteers-dilemma:player=3"], 2, ["'player'", "players, benefit, cost"]),
+        (["sweep", PD, "--eps", "1" * 400 + "/1"], 2, ["--eps", "is no list of numbers"]),
+        (["sweep", PD, "--tau", "0:1e400:1e399"], 2, ["--tau", "is no list of numbers"]),
+        (["sweep", PD, "--tau", "0:1:1e-999999999"], 2, ["--tau", "needs a step"]),
+        (["sweep", PD, "--csv", "b.nfg"], 2, ["--csv: PATH must end in .csv", "b.nfg"]),
+        (["sweep", PD, "--csv", "no/such/dir/x.csv"], 3, ["no such directory"]),
+        (["fit", "volunteers-dilemma:players=1", "--counts", "c.csv"], 2, ["at least 2, got 1"]),
+        (["fit", PD, "--counts", "c.csv", "--json", "c.csv"], 2, ["PATH must end in .json"]),
+        (["fit", PD, "--counts", "c.csv", "--json", "no/such/x.json"], 3, ["no such directory"]),
     ],
 )
 def test_bad_usage_is_one_line(argv, code, words, capsys):
@@ -218,6 +231,57 @@ def test_missing_matplotlib_is_found_before_solving(monkeypatch, capsys):
     out, err = capsys.readouterr()
     assert out == ""
     assert "rqe[plot]" in err
+
+
+def test_lost_workers_are_no_defect_of_rqe(monkeypatch, capsys):
+    def lost(*_, **__):
+        raise LostWorkersError(3, 7, "BrokenProcessPool")
+
+    monkeypatch.setattr("rqe.sweeping.sweep", lost)
+    monkeypatch.setattr("rqe.study.run", lost)
+    for command in (["sweep", PD], ["study", "ochs"]):
+        assert run(*command) == cli.NOT_CONVERGED
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert "lost its workers after 3 of 7 tasks" in err
+        assert err.count("\n") == 1
+
+
+def test_no_folder_is_left_by_a_study_of_nothing(tmp_path, capsys):
+    for options in (["nothing"], ["ochs", "--workers", "0"]):
+        assert run("study", *options, "--out", tmp_path / "new") == cli.BAD_INPUT
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture
+def chinese(tmp_path):
+    """Return the path of a game with names that few encodings hold."""
+    path = tmp_path / "names.nfg"
+    game = rqe.NormalFormGame([[[1, 0]], [[0, 1]]], players=("甲", "é"))
+    game.write_nfg(path)
+    return path
+
+
+def test_names_that_the_terminal_cannot_show(chinese, monkeypatch):
+    for options, encoding in (((), "ascii"), (("--csv", "-"), "utf-8")):
+        stream = io.TextIOWrapper(io.BytesIO(), "ascii", newline="")
+        monkeypatch.setattr(sys, "stdout", stream)
+        assert run("solve", chinese, "--eps", 1, *options) == cli.SOLVED
+        text = stream.buffer.getvalue().decode(encoding)
+        assert ("甲" if options else "\\u7532") in text
+
+
+def test_an_output_stream_that_fails_or_is_closed():
+    command = [sys.executable, "-m", "rqe", "games"]
+    if Path("/dev/full").exists():
+        with Path("/dev/full").open("w") as full:
+            done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+        assert done.returncode == cli.NO_OUTPUT
+        assert done.stderr == "rqe: cannot write to standard output: No space left on device\n"
+    closed = ["import os, sys; os.close(1); os.execv(sys.executable, sys.argv[1:])"]
+    done = subprocess.run([sys.executable, "-c", *closed, *command], stderr=subprocess.PIPE,
+                          text=True, cwd=ROOT)  # fmt: skip
+    assert (done.returncode, done.stderr) == (cli.SOLVED, "")
 
 
 def test_defects_are_one_line_unless_debugging(monkeypatch, capsys):

@@ -85,6 +85,9 @@ def test_comment_quotes_and_odd_white_space(read):
     assert game.players == ("Row player", 'Col"umn')
     assert game.actions == (("go left", "go right"), ("x\\y", "z"))
     assert game.comment == "a { comment } 1 2"
+    twice = read(r'NFG 1 R "" { "\\alpha" "b" } { { "x\\y" "z" } { "" } } 1 2 3 4')  # by Gambit 17
+    assert twice.players == (r"\alpha", "b")
+    assert twice.actions[0] == (r"x\y", "z")
     assert game.payoffs[1].tolist() == [[2, 6], [4, 8]]
 
 

@@ -21,6 +21,8 @@ GOOD = [[10, 20], [5, 25]]
         ([[1, 2]], {}, "one row per player, 2 in all; got 1"),
         (GOOD, {"n": 0}, "n must be a whole number of choices >= 1; got 0"),
         ([[0.3, 0.7], [0.5, 0.5]], {"n": 2.5}, "n must be a whole number"),
+        ([[0.3, 0.7], [0.5, 0.5]], {"n": np.nan}, "n must be a whole number.*got nan"),
+        ([[0.3, 0.7], [0.5, 0.5]], {"n": [np.inf, 3]}, r"n\[0\] must be a whole number.*got inf"),
         ([[0.3, 0.7], [0.5, 0.5]], {"n": [1, 2, 3]}, r"n\[0\] must be one number or one per role"),
         (GOOD, {"model": "qr"}, "model must be one of rqe, qre.*did you mean 'qre'"),
         (GOOD, {"penalty": "kll"}, "did you mean 'kl'"),
@@ -52,6 +54,7 @@ def test_bad_values_are_named(counts, options, message):
         (GAME, GOOD, {"fixed": ["tau"]}, "fixed must map parameters to values"),
         (GAME, GOOD, {"fixed": {"tau": "1"}}, r"fixed\['tau'\] must be a real number"),
         (GAME, GOOD, {"shared": "tau"}, "shared must be a bool or a list"),
+        (GAME, GOOD, {"branch": None}, "branch must be a sequence; got None"),
         (GAME, GOOD, {"branch": [3]}, r"branch\[0\] must be an rqe.Solution; got int"),
     ],
 )

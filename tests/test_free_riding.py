@@ -1,6 +1,7 @@
 """Degrees, shares and bounds of free-riding."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import pytest
 import rqe
 from rqe.free_riding import KINDS, collaboration, constants, symmetric
 
+ANY: Any = rqe  # for arguments of wrong types
 GAME = rqe.NormalFormGame.collaborative([[1, 1], [1, 0]], [0.4, 0.0], actions=("C", "D"))
 RECORD = rqe.catalog.load("free-riding/counterexample")
 
@@ -58,6 +60,35 @@ def test_other_games_have_no_costs():
     game = rqe.catalog.load("matching-pennies")
     with pytest.raises(ValueError, match=r"game must be collaborative.*NormalFormGame.collabor"):
         rqe.free_riding(rqe.solve(game, 1.0, 1.0))
+
+
+@pytest.mark.parametrize("level", [0.0, 1e6, 1e10])
+def test_what_is_collaborative_does_not_depend_on_the_level_of_payoffs(level):
+    pennies = rqe.NormalFormGame(rqe.catalog.load("matching-pennies").payoffs + level)
+    with pytest.raises(ValueError, match="game must be collaborative"):
+        collaboration(pennies)
+    lopsided = rqe.NormalFormGame.collaborative(np.array([[1, 1], [0, 0]]) + level, [0.1, 0.0])
+    with pytest.raises(ValueError, match="symmetric shared reward"):
+        symmetric(lopsided)
+    work = rqe.NormalFormGame.collaborative(np.array([[1, 1], [1, 0]]) + level, [0.4, 0.0])
+    np.testing.assert_allclose(collaboration(work).costs[0], [0.4, 0.0], atol=1e-5)
+    assert symmetric(work)[0].shape == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: ANY.free_riding(GAME), "solution must be an rqe.Solution.*NormalFormGame"),
+        (lambda: ANY.free_riding(rider(), costs=0.4), "costs must be a vector.*got 0.4"),
+        (lambda: ANY.free_riding(rider(), costs=["a", "b"]), "costs must hold real numbers"),
+        (lambda: ANY.free_riding_bound([1], 1.0, 0.2), "game must be an rqe.NormalFormGame"),
+        (lambda: ANY.free_riding_bound(GAME, None, 0.2), "tau must be a real number; got None"),
+        (lambda: ANY.free_riding_bound(GAME, 1.0, "x"), "eps must be a real number; got 'x'"),
+    ],
+)
+def test_wrong_types_are_named(call, message):
+    with pytest.raises(TypeError, match=message):
+        call()
 
 
 def test_constants_match_their_definitions():

@@ -103,6 +103,11 @@ def test_gambit_keeps_rationals_both_ways():
     assert (interop.from_gambit(theirs).exact == game.exact).all()
 
 
+def test_gambit_keeps_backslashes_which_it_writes_twice():
+    game = rqe.NormalFormGame([[[1, 2]], [[3, 4]]], actions=[[r"\alpha"], [r"x\y \beta", 'q"q']])
+    assert interop.from_gambit(interop.to_gambit(game)) == game
+
+
 def test_gambit_16_by_the_names_of_its_functions(monkeypatch):
     """Before 16.3 a game is written by ``write`` and read by ``Game.parse_game``."""
     import pygambit

@@ -180,7 +180,7 @@ def test_wrong_arguments_name_the_rule():
         rqe.nash(game, "pure", method="exhaustive")
     with pytest.raises(TypeError, match="start"):
         rqe.nash(game, "all", start=[[0.5, 0.5]] * 2)  # type: ignore[call-overload]
-    with pytest.raises(ValueError, match="time_limit must be seconds >= 0"):
+    with pytest.raises(ValueError, match="time_limit must be >= 0 seconds"):
         rqe.nash(game, "all", time_limit=-1.0)
     with pytest.raises(ValueError, match="below 4"):
         rqe.nash(game, method=rqe.LemkeHowson(drop=4))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -147,3 +148,21 @@ def test_missing_matplotlib_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
     with pytest.raises(ImportError, match=r"pip install 'rqe\[plot\]'"):
         plot.plot_branch(make_branch())
+
+
+def test_dollars_in_names_are_dollars():
+    """Between two of them matplotlib would read mathematics, and fail on what is none."""
+    game = rqe.NormalFormGame(
+        [[[1, 0], [0, 1]], [[0, 1], [1, 0]]],
+        players=("owes $1_{", "has $2 or $3"),
+        actions=("pay $5_{ or $6^", "keep $7 and $8"),
+        title="From $1_{ to $9^",
+    )
+    solution = rqe.solve(game, eps=1.0)
+    figures: list[Any] = [plot.figure([solution, rqe.trace(game, eps=1.0)])]
+    axes = [plot.plot_simplex(solution), plot.plot_best_responses(game, eps=1.0)]
+    axes.append(plot.plot_outcomes([solution, rqe.solve(game, eps=2.0)], y="payoffs"))
+    for figure in (*figures, *(ax.figure for ax in axes)):
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="svg")
+        assert "<!-- From $1_{ to $9^ (2 x 2)" in buffer.getvalue().decode()

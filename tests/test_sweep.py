@@ -1,8 +1,11 @@
 """`sweep`: what `solve` finds, at every point, in a tidy table that survives interruptions."""
 
+import functools
+import inspect
 import itertools
 import json
 import multiprocessing
+import textwrap
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from typing import Any
 
@@ -13,7 +16,7 @@ import pytest
 import rqe
 from benchmarks.common import random_payoffs
 from rqe.cli import main
-from rqe.sweeping import _rows, read_sweep, sweep
+from rqe.sweeping import _request, _rows, read_sweep, sweep
 
 STAG = rqe.catalog.load("stag-hunt")
 PENNIES = rqe.catalog.load("matching-pennies")
@@ -83,6 +86,7 @@ def test_rows_are_as_fine_as_the_outputs():
     assert len(sweep(STAG, 1.0, [0.5, 1.0], outputs=["welfare", "strategies"])) == 8
     per_player = sweep(STAG, [(0.0, 2.0)], 1.0, outputs="welfare")
     assert per_player.tau.tolist() == [0.0, 2.0]
+    assert sweep(PENNIES, np.array(2.0), np.array(1.0), outputs="welfare").tau.tolist() == [2.0]
     assert per_player.welfare.nunique() == 1
 
 
@@ -213,6 +217,74 @@ def test_another_request_is_refused(tmp_path, change, named):
     assert {p: p.read_bytes() for p in tmp_path.iterdir()} == before
 
 
+def scaled(solution, by=1.0, *, of=0):
+    return by * float(solution.strategies[of][0])
+
+
+def scaling(by):
+    return lambda solution: by * float(solution.strategies[0][0])
+
+
+class Scale:
+    """An output that is an object."""
+
+    def __init__(self, by):
+        self.by = by
+
+    def __call__(self, solution):
+        return scaled(solution, self.by)
+
+    def method(self, solution):
+        return scaled(solution, self.by)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        scaling,
+        Scale,
+        lambda by: functools.partial(scaled, by=by),
+        lambda by: Scale(by).method,
+        lambda by: lambda solution, by=by: scaled(solution, by),
+        lambda by: functools.partial(scaling(by)),
+    ],
+)
+def test_functions_that_hold_other_values_are_other_outputs(make, tmp_path):
+    frame = sweep(STAG, 1.0, 1.0, outputs=make(2.0), path=tmp_path)
+    same(sweep(STAG, 1.0, 1.0, outputs=make(2.0), path=tmp_path), frame)
+    with pytest.raises(ValueError, match="holds another sweep, which differs in outputs"):
+        sweep(STAG, 1.0, 1.0, outputs=make(3.0), path=tmp_path)
+
+
+def test_functions_are_told_apart_by_what_they_do():
+    def documented(solution):
+        """Say something."""
+        return [scaled(solution, k) for k in (1, 2)] if "a" in {"a", "b", "c"} else documented
+
+    source = inspect.getsource(documented).replace("Say something.", "Say something else.")
+    again, other = [
+        define(textwrap.dedent(text), {"scaled": scaled})
+        for text in (source, source.replace("(1, 2)", "(1, 3)"))
+    ]
+    assert _request._described(again).split(":")[1] == _request._described(documented).split(":")[1]
+    assert _request._described(other) != _request._described(again)
+
+
+def define(source, names):
+    """Return the function of a source text, as a closure over itself like the original."""
+    body = textwrap.indent(source, "    ")
+    exec(f"def outer():\n{body}\n    return documented", names)
+    return names["outer"]()
+
+
+def test_names_of_outputs():
+    partial = functools.partial(scaled, by=2.0)
+    frame = sweep(STAG, 1.0, 1.0, outputs=[partial, Scale(3.0)])
+    one = float(rqe.solve(STAG, 1.0, 1.0).strategies[0][0])
+    assert frame.scaled[0] == pytest.approx(2.0 * one)
+    assert frame.Scale[0] == pytest.approx(3.0 * one)
+
+
 def test_foreign_folders_are_refused(tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(ValueError, match=r"has no manifest\.json"):
@@ -251,6 +323,11 @@ def test_many_rows_share_parts(tmp_path):
         ({"eps": "1"}, TypeError, "eps must be a number or a list of them"),
         ({"outputs": "wellfare"}, ValueError, "did you mean 'welfare'"),
         ({"games": PENNIES, "outputs": "free_riding"}, ValueError, "game must be collaborative"),
+        ({"outputs": None}, TypeError, "outputs must be names or functions; got None"),
+        ({"outputs": [largest, largest]}, ValueError, "a column 'largest' already"),
+        ({"outputs": lambda _: {"eps": 1.0}}, ValueError, "a column 'eps' already"),
+        ({"outputs": ["payoffs", lambda _: {"payoff": 1}]}, ValueError, "column 'payoff' already"),
+        ({"eps": {"a": 1.0}}, TypeError, "eps must be a number or a list of them"),
         ({"regularizer": "x"}, ValueError, "regularizer must be one of"),
         ({"tol": 0.0}, ValueError, "tol must be a number"),
     ],

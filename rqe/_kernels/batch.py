@@ -249,5 +249,6 @@ def _follow(U, V, r1, r2, tau, eps, out, work, J, pivots, W):
             return FOUND
         _advance(d, work, J, pivots)
         T += d
-        d *= min(max((_TARGET / max(first, 1e-9)) ** (1.0 / 3.0), 0.3), 3.0, 0.8 * _STEADY / change)
+        steady = 0.8 * _STEADY / max(change, 1e-9)  # no change where payoffs do not interact
+        d *= min(max((_TARGET / max(first, 1e-9)) ** (1.0 / 3.0), 0.3), 3.0, steady)
     return DOUBTFUL

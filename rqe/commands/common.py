@@ -1,8 +1,11 @@
-"""What the commands share: exit codes, errors of one line, outputs written whole."""
+"""What the commands share: exit codes, errors of one line, numbers, outputs written whole."""
 
 from __future__ import annotations
 
+import io
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 
 SOLVED, NOT_CONVERGED, BAD_INPUT, NO_OUTPUT, INTERNAL = 0, 1, 2, 3, 70
 
@@ -15,12 +18,36 @@ class CommandError(Exception):
         self.code = code
 
 
+def number(text: str) -> float:
+    """Return the number of a text, which may be a fraction or inf; ValueError if it is none."""
+    from fractions import Fraction
+
+    try:
+        return float(Fraction(text)) if "/" in text else float(text)
+    except (ZeroDivisionError, OverflowError):
+        raise ValueError(f"{text!r} is no number that a double can hold") from None
+
+
+def check_output(option: str, path: str | None, suffixes: Sequence[str]) -> None:
+    """Refuse a path for an output that cannot be written, before any time is spent on it."""
+    if path is None:
+        return
+    if Path(path).suffix.lower() not in suffixes:  # protects `rqe solve a.nfg --json b.nfg`
+        raise CommandError(f"{option}: PATH must end in {' or '.join(suffixes)}; got {path!r}")
+    if not Path(path).absolute().parent.is_dir():
+        raise CommandError(f"{option}: no such directory: {Path(path).parent}", NO_OUTPUT)
+
+
 def write(target: str, data: bytes) -> None:
-    """Write `data` to a file, whole or not at all, or to standard output for -."""
+    """Write `data` to a file, whole or not at all, or to standard output for -, byte by byte."""
     from rqe import _plain
 
     if target == "-":
-        sys.stdout.write(data.decode())
+        if isinstance(sys.stdout, io.TextIOWrapper):  # the bytes of the file, in any locale
+            sys.stdout.flush()
+            sys.stdout.buffer.write(data)
+        else:
+            print(data.decode(), end="")
         return
     try:
         _plain.write_whole(target, data)

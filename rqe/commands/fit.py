@@ -7,7 +7,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rqe.commands.common import NOT_CONVERGED, SOLVED, CommandError, one_line, write
+from rqe.commands.common import (
+    NOT_CONVERGED,
+    SOLVED,
+    CommandError,
+    check_output,
+    number,
+    one_line,
+    write,
+)
 
 if TYPE_CHECKING:
     from rqe.games import NormalFormGame
@@ -60,6 +68,8 @@ def _fit(arguments: argparse.Namespace, load: Callable[[str], NormalFormGame]) -
     """Read, estimate, print and write."""
     from rqe import estimation
 
+    if arguments.json != "-":
+        check_output("--json", arguments.json, (".json",))
     games = [load(name) for name in arguments.games]
     try:
         counts, n = _counts(arguments.counts, arguments.games, games)
@@ -84,14 +94,12 @@ def _fit(arguments: argparse.Namespace, load: Callable[[str], NormalFormGame]) -
 
 def _fixed(text: str) -> dict[str, float]:
     """Return parameters from name=value,name=value."""
-    from fractions import Fraction
-
     given = {}
     for part in filter(None, text.split(",")):
         name, _, value = part.partition("=")
         try:
-            given[name.strip()] = float(Fraction(value)) if "/" in value else float(value)
-        except (ValueError, ZeroDivisionError):
+            given[name.strip()] = number(value)
+        except ValueError:
             raise ValueError(f"--fix: {part!r} is not NAME=NUMBER") from None
     return given
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rqe.commands import nash
-from rqe.commands.common import NO_OUTPUT, CommandError, write
+from rqe.commands.common import NO_OUTPUT, CommandError, check_output, write
 
 if TYPE_CHECKING:
     from rqe.branch import Branch
@@ -48,12 +48,7 @@ def check(arguments: argparse.Namespace) -> None:
         path = getattr(arguments, option)
         if path is None or (path == "-" and option != "plot"):
             continue
-        if Path(path).suffix.lower() not in suffixes:  # protects `rqe solve a.nfg --json b.nfg`
-            raise CommandError(
-                f"--{option}: PATH must end in {' or '.join(suffixes)}; got {path!r}"
-            )
-        if not Path(path).absolute().parent.is_dir():
-            raise CommandError(f"--{option}: no such directory: {Path(path).parent}", NO_OUTPUT)
+        check_output(f"--{option}", path, suffixes)
     if arguments.plot:
         from importlib.util import find_spec
 

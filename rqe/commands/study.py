@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from rqe.commands.common import NO_OUTPUT, SOLVED, CommandError, one_line, write
+from rqe.commands.common import NO_OUTPUT, NOT_CONVERGED, SOLVED, CommandError, one_line, write
 
 _EPILOG = """\
 examples:
@@ -33,26 +33,35 @@ def add(commands: Any) -> None:
 
 
 def _study(arguments: argparse.Namespace) -> int:
-    """Compute, print and write; the folder is made if its parent exists."""
-    from rqe import study
+    """Compute, print and write."""
+    from rqe import datasets, study
     from rqe.commands.sweep import _executor as pool
+    from rqe.parallel import LostWorkersError
 
-    folder = None if arguments.out is None else Path(arguments.out)
-    if folder is not None:
-        try:
-            folder.mkdir(exist_ok=True)
-        except OSError as error:
-            message = f"--out: cannot make {folder}: {error.strerror}"
-            raise CommandError(message, NO_OUTPUT) from error
     try:
+        datasets.load(arguments.data)  # before a folder is made for it
         with pool(arguments.workers) as executor:
+            folder = _folder(arguments.out)
             found = study.run(arguments.data, executor=executor)
     except ValueError as error:
         raise CommandError(one_line(error)) from error
+    except LostWorkersError as error:
+        raise CommandError(one_line(error), NOT_CONVERGED) from error
     print(found.summary())
     if folder is not None:
         _write(found, folder)
     return SOLVED
+
+
+def _folder(out: str | None) -> Path | None:
+    """Return the folder of --out, made if its parent exists."""
+    if out is None:
+        return None
+    try:
+        Path(out).mkdir(exist_ok=True)
+    except OSError as error:
+        raise CommandError(f"--out: cannot make {out}: {error.strerror}", NO_OUTPUT) from error
+    return Path(out)
 
 
 def _write(found: Any, folder: Path) -> None:

@@ -8,7 +8,16 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from rqe.commands.common import NO_OUTPUT, NOT_CONVERGED, SOLVED, CommandError, one_line, write
+from rqe.commands.common import (
+    NO_OUTPUT,
+    NOT_CONVERGED,
+    SOLVED,
+    CommandError,
+    check_output,
+    number,
+    one_line,
+    write,
+)
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -60,8 +69,8 @@ def _grid(text: str) -> list[float]:
     """Return the values of START:STOP:STEP or of a comma-separated text; for argparse."""
     try:
         if ":" not in text:
-            return [_number(part) for part in text.split(",")]
-        start, stop, step = map(Fraction, text.split(":"))
+            return [number(part) for part in text.split(",")]
+        start, stop, step = map(_exactly, text.split(":"))
         count = (stop - start) / step if step else Fraction(-1)
     except (ValueError, ZeroDivisionError):
         raise argparse.ArgumentTypeError(f"{text!r} is no list of numbers") from None
@@ -70,13 +79,16 @@ def _grid(text: str) -> list[float]:
     return [float(start + k * step) for k in range(int(count) + 1)]
 
 
-def _number(text: str) -> float:
-    """Return the number of a text, which may be a fraction or inf."""
-    return float(Fraction(text)) if "/" in text else float(text)
+def _exactly(text: str) -> Fraction:
+    """Return the finite number of a text as a fraction, by which grids are exact."""
+    value = number(text)
+    return Fraction(text) if "/" in text else Fraction(repr(value))
 
 
 def _sweep(arguments: argparse.Namespace, load: Callable[[str], Any]) -> int:
     """Compute the table, write it, and say how many points failed."""
+    if arguments.csv != "-":
+        check_output("--csv", arguments.csv, (".csv",))
     games = {name: load(name) for name in arguments.games}
     frame = _table(games, arguments)
     if arguments.csv:
@@ -92,6 +104,7 @@ def _table(games: dict[str, Any], arguments: argparse.Namespace) -> pandas.DataF
     """Return the table; trouble as one line."""
     import sys
 
+    from rqe.parallel import LostWorkersError
     from rqe.sweeping import sweep
 
     one = len(games) == 1
@@ -109,6 +122,8 @@ def _table(games: dict[str, Any], arguments: argparse.Namespace) -> pandas.DataF
         raise CommandError(one_line(error), NO_OUTPUT) from error
     except OSError as error:
         raise CommandError(f"--out: {error}", NO_OUTPUT) from error
+    except LostWorkersError as error:
+        raise CommandError(one_line(error), NOT_CONVERGED) from error
 
 
 def _shown() -> bool:

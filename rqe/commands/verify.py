@@ -6,10 +6,9 @@ import argparse
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
-from pathlib import Path
 from typing import Any
 
-from rqe.commands.common import BAD_INPUT, NO_OUTPUT, CommandError, write
+from rqe.commands.common import BAD_INPUT, CommandError, check_output, write
 
 _EXAMPLES = 5000
 _EPILOG = """\
@@ -75,7 +74,7 @@ def _verify(arguments: argparse.Namespace) -> int:
         for theorem in chosen:
             print(f"{theorem.name:26} {'true ' if theorem.true else 'false'}  {theorem.title}")
         return 0
-    _check_report(arguments.report)
+    check_output("--report", arguments.report, (".html", ".htm"))
     verdicts: list[theorems.Verdict] = []
     for theorem in chosen:
         with _bar(theorem.name, arguments.examples) as progress:
@@ -87,16 +86,6 @@ def _verify(arguments: argparse.Namespace) -> int:
     if arguments.report:
         write(arguments.report, theorems.report(verdicts).encode())
     return 0 if all(verdict.as_recorded for verdict in verdicts) else 1
-
-
-def _check_report(path: str | None) -> None:
-    """Refuse a report that cannot be written before any time is spent."""
-    if path is None:
-        return
-    if Path(path).suffix.lower() not in (".html", ".htm"):
-        raise CommandError(f"--report: PATH must end in .html; got {path!r}")
-    if not Path(path).absolute().parent.is_dir():
-        raise CommandError(f"--report: no such directory: {Path(path).parent}", NO_OUTPUT)
 
 
 def _bar(name: str, examples: int) -> Any:

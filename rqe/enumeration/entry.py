@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from rqe.concepts import one_of
+from rqe.concepts import one_of, seconds
 from rqe.enumeration import _sets
 from rqe.enumeration._clock import Clock, Progress
 from rqe.enumeration.lemke_howson import LemkeHowson
@@ -151,8 +151,7 @@ def nash(
         return _one(game, method, tol, throw, options)
     if options:
         raise TypeError(f"{', '.join(options)}: for which='one' and the principal branch only")
-    if time_limit is not None and not time_limit >= 0.0:
-        raise ValueError(f"time_limit must be seconds >= 0, or None; got {time_limit!r}")
+    seconds("time_limit", time_limit, zero=True)
     clock = Clock(time_limit, progress)
     if which == "pure":
         if method is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -85,7 +86,7 @@ def observations(games: Any, counts: Any, n: Any = None) -> Observations:
     checked = []
     for g, (game, given) in enumerate(zip(listed, rows, strict=True)):
         place = "counts" if isinstance(games, NormalFormGame) else f"counts[{g}]"
-        profile = _listed(given, place)
+        profile = entries_of(given, place)
         if len(profile) != game.n_players:
             raise ValueError(
                 f"{place} must hold one row per player, {game.n_players} in all; got {len(profile)}"
@@ -101,7 +102,7 @@ def observations(games: Any, counts: Any, n: Any = None) -> Observations:
 
 def listed_games(games: Any) -> tuple[NormalFormGame, ...]:
     """Return one game or several as a tuple, checked."""
-    several = [games] if isinstance(games, NormalFormGame) else _listed(games, "games")
+    several = [games] if isinstance(games, NormalFormGame) else entries_of(games, "games")
     for g, game in enumerate(several):
         if not isinstance(game, NormalFormGame):
             raise TypeError(f"games[{g}] must be an rqe.NormalFormGame; got {type(game).__name__}")
@@ -115,7 +116,7 @@ def _paired(games: Any, counts: Any) -> tuple[tuple[NormalFormGame, ...], list[A
     listed = listed_games(games)
     if isinstance(games, NormalFormGame):
         return listed, [counts]
-    rows = _listed(counts, "counts")
+    rows = entries_of(counts, "counts")
     if len(rows) != len(listed):
         raise ValueError(
             f"counts must hold one entry per game, {len(listed)} in all; got {len(rows)}"
@@ -123,7 +124,7 @@ def _paired(games: Any, counts: Any) -> tuple[tuple[NormalFormGame, ...], list[A
     return listed, rows
 
 
-def _listed(value: Any, name: str) -> list[Any]:
+def entries_of(value: Any, name: str) -> list[Any]:
     """Return the entries of a sequence."""
     if isinstance(value, str | bytes | dict | set) or not hasattr(value, "__iter__"):
         raise TypeError(f"{name} must be a sequence; got {value!r} of type {type(value).__name__}")
@@ -162,16 +163,18 @@ def _row(given: Any, size: int, n: int | None, place: str) -> Array:
 
 def _sizes(n: Any, games: Sequence[NormalFormGame], single: bool) -> list[list[int]]:
     """Return n for each game and role: given once, per game, or per game and role."""
+    if isinstance(n, np.ndarray) and n.ndim == 0:
+        n = n.item()
     if not hasattr(n, "__iter__"):
         return [[_size(n, "n")] * game.n_players for game in games]
-    entries = [n] if single else _listed(n, "n")
+    entries = [n] if single else entries_of(n, "n")
     if len(entries) != len(games):
         raise ValueError(
             f"n must be one number, or one entry per game, {len(games)} in all; got {len(entries)}"
         )
     sizes = []
     for g, (entry, game) in enumerate(zip(entries, games, strict=True)):
-        row = _listed(entry, "n") if hasattr(entry, "__iter__") else [entry] * game.n_players
+        row = entries_of(entry, "n") if hasattr(entry, "__iter__") else [entry] * game.n_players
         if len(row) != game.n_players:
             raise ValueError(
                 f"n[{g}] must be one number or one per role, {game.n_players}; got {len(row)}"
@@ -182,7 +185,7 @@ def _sizes(n: Any, games: Sequence[NormalFormGame], single: bool) -> list[list[i
 
 def _size(value: Any, place: str) -> int:
     """Return a positive whole number."""
-    whole = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not whole or float(value) != round(float(value)) or value < 1:
+    real = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not (real and math.isfinite(value) and float(value).is_integer() and value >= 1):
         raise ValueError(f"{place} must be a whole number of choices >= 1; got {value!r}")
     return round(float(value))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rqe.estimation import _model
 from rqe.estimation._build import estimate
-from rqe.estimation._data import Observations, observations
+from rqe.estimation._data import Observations, entries_of, observations
 from rqe.estimation.result import Fit
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def _anchors(branch: Any, data: Observations, model: _model.Model) -> tuple[Solu
                 f"branch must be 'principal' or one rqe.Solution per game; got {branch!r}"
             )
         return None
-    anchors = (branch,) if isinstance(branch, Solution) else tuple(branch)
+    anchors = tuple([branch] if isinstance(branch, Solution) else entries_of(branch, "branch"))
     if len(anchors) != len(data.games):
         raise ValueError(
             f"branch must hold one solution per game, {len(data.games)} in all; got {len(anchors)}"

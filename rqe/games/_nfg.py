@@ -26,6 +26,7 @@ _SPACE = r" \t\n\v\f\r"  # what Gambit skips; str.split() skips more
 # A quote after a backslash does not end a text. Groups: text, punctuation, bare word.
 # No possessive repeat of a group here: Python before 3.11.5 takes it for a mismatch.
 _TOKEN = re.compile(rf'[{_SPACE}]*+(?:"((?:[^"\\]++|\\"?+)*)"|([{{}},])|([^{_SPACE}{{}},"]++))')
+_TWICE = re.compile(r"\\\\(?!\")")  # a backslash written twice, not one before an escaped quote
 _END, _TEXT, _PUNCTUATION, _WORD = range(4)
 _NUMBER = re.compile(r"[+-]?(?:\d++/\d++|(?:\d++(?:\.\d*+)?|\.\d++)(?:[eE][+-]?\d++)?)", re.ASCII)
 _NUMERIC = re.compile(rf"[0-9+\-.eE/{_SPACE}]*+")
@@ -133,11 +134,15 @@ class _Parser:
         self.expect(_PUNCTUATION, f"'}}' after {what}", "}")
 
     def texts(self, what: str) -> list[str]:
-        """Labels between braces, made different and non-empty as Gambit does."""
+        """Labels between braces, made different and non-empty as Gambit does.
+
+        Gambit 17 writes a label's backslash twice, which no label of another origin has.
+        """
         start = self.open(what)
         found = []
         while self.peek().kind == _TEXT:
-            found.append(" ".join(_unescaped(self.take().text).split()))
+            label = _unescaped(_TWICE.sub(r"\\", self.take().text))
+            found.append(" ".join(label.split()))
         self.close(what)
         labels = distinct(found)
         try:

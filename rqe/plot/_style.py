@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from rqe.branch import Branch
     from rqe.concepts import Concept
+    from rqe.games import NormalFormGame
     from rqe.solution import Solution
 
 # Okabe & Ito (2008), darkest first; their yellow is left out because it is too faint for a line.
@@ -30,8 +31,13 @@ WIDTH = 6.8  # inches
 
 def heading(result: Solution | Branch) -> str:
     """Two lines: the game, then the concept with its parameters."""
-    name, concept = report.game_name(result.game), result.concept
-    return f"{name[0].upper()}{name[1:]}\n{concept_words(concept)}"
+    return f"{game_words(result.game)}\n{concept_words(result.concept)}"
+
+
+def game_words(game: NormalFormGame) -> str:
+    """Title and size of a game, as a figure's title begins."""
+    name = report.game_name(game)
+    return _plainly(f"{name[0].upper()}{name[1:]}")
 
 
 def concept_words(concept: Concept) -> str:
@@ -52,7 +58,12 @@ def named(player: str, word: str = "player") -> str:
 
 def short(label: str) -> str:
     """`label`, cut where it would take over the figure."""
-    return label if len(label) <= 24 else label[:23] + "…"
+    return _plainly(label if len(label) <= 24 else label[:23] + "…")
+
+
+def _plainly(text: str) -> str:
+    """`text` as it stands: matplotlib reads what is between two dollars as mathematics."""
+    return text.replace("$", r"\$")
 
 
 def tidy(ax: Axes, grid: Literal["x", "both"]) -> None:

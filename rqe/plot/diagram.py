@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rqe.concepts import one_of
-from rqe.plot._style import AXIS_LABELS, COLOURS, GREY, SMALL, heading, named, new_axes, short, tidy
+from rqe.plot._style import (
+    AXIS_LABELS,
+    COLOURS,
+    GREY,
+    SMALL,
+    game_words,
+    heading,
+    named,
+    new_axes,
+    short,
+    tidy,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -189,8 +200,6 @@ def _axes(
 
 def _title(diagram: Diagram) -> str:
     """Return two lines: the game, then what is held fixed."""
-    first, *_ = diagram.branches
-    game = heading(first).split("\n")[0]
     fixed = [
         f"{symbol} = {values[0]:g}" if (values == values[0]).all() else f"{symbol} = {values}"
         for name, symbol, values in (
@@ -198,7 +207,7 @@ def _title(diagram: Diagram) -> str:
         )
         if name != diagram.parameter
     ]  # fmt: skip
-    return f"{game}\nequilibria at {', '.join(fixed)}"
+    return f"{game_words(diagram.game)}\nequilibria at {', '.join(fixed)}"
 
 
 def _legend(ax: Axes, diagram: Diagram, dynamics: str) -> None:

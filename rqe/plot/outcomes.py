@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from rqe import report
 from rqe.branch import Branch
 from rqe.concepts import one_of
 from rqe.free_riding import collaboration
-from rqe.plot._style import AXIS_LABELS, COLOURS, LINES, named, new_axes, tidy
+from rqe.plot._style import AXIS_LABELS, COLOURS, LINES, game_words, named, new_axes, tidy
 from rqe.solution import Solution
 
 if TYPE_CHECKING:
@@ -165,8 +164,7 @@ def _finish(ax: Axes, curve: _Curve, y: str | Outcome, drawn: int) -> None:
     if curve.parameter != "tau":
         ax.set_xscale("log")
     ax.set_ylabel(_LABELS[y] if isinstance(y, str) else getattr(y, "__name__", "outcome"))
-    name = report.game_name(curve.game)
-    ax.set_title(f"{name[0].upper()}{name[1:]}", loc="left", size="medium")
+    ax.set_title(game_words(curve.game), loc="left", size="medium")
     tidy(ax, "both")
     if drawn > 1:
         ax.legend(frameon=False, fontsize="small")

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rqe import report
 from rqe.branch import Branch
 from rqe.concepts import Concept
 from rqe.plot._replies import reply_curve, reply_field
@@ -16,6 +15,7 @@ from rqe.plot._style import (
     GREY,
     MARKS,
     concept_words,
+    game_words,
     matplotlib,
     named,
     new_axes,
@@ -211,9 +211,8 @@ def _axes() -> Axes:
 
 def _frame(ax: Axes, game: NormalFormGame, player: int, words: str = "") -> None:
     """Square or triangle with its labels and the game's title."""
-    name = report.game_name(game)
     whose = "" if _is_square(game) else f", strategies of {named(game.players[player])}"
-    ax.set_title(f"{name[0].upper()}{name[1:]}{whose}{words}", loc="left", size="medium")
+    ax.set_title(f"{game_words(game)}{whose}{words}", loc="left", size="medium")
     if _is_square(game):
         ax.set_box_aspect(1)
         labels = [

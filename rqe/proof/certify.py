@@ -10,6 +10,7 @@ import numpy as np
 
 from rqe.concepts import one_of
 from rqe.proof.certificate import Box, Certificate, ProofStatus
+from rqe.solution import solved
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -61,8 +62,8 @@ def certify(
 
     Raises
     ------
-    ValueError
-        If an option breaks its rule.
+    TypeError, ValueError
+        If `solution` is not a `Solution`, or an option breaks its rule.
 
     Notes
     -----
@@ -85,7 +86,7 @@ def certify(
     '[0.60822983343186435'
     """
     _check_options(tol, digits, max_precision)
-    kind = given_payoffs(solution.game, payoffs)
+    kind = given_payoffs(solved(solution).game, payoffs)
     if float(solution.eps.min()) == 0.0:
         return _nothing(solution, ProofStatus.NEEDS_EPS, ProofStatus.NEEDS_EPS.message, 0, kind)
     import flint

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rqe.concepts import Concept
+from rqe.concepts import Concept, seconds
 from rqe.proof import _complete
 from rqe.proof._complete import Verdict
 from rqe.proof._multistart import deflation, multistart
@@ -177,8 +177,7 @@ def _check_options(starts: int, max_dimensions: int, time_limit: float | None) -
         raise ValueError(f"starts must be >= 0; got {starts!r}")
     if max_dimensions < 0:
         raise ValueError(f"max_dimensions must be >= 0; got {max_dimensions!r}")
-    if time_limit is not None and not time_limit > 0.0:
-        raise ValueError(f"time_limit must be > 0 seconds, or None; got {time_limit!r}")
+    seconds("time_limit", time_limit)
 
 
 @dataclass

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import itertools
 import numbers
+import pickle
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -19,7 +22,8 @@ OUTPUTS = (
     "strategies", "payoffs", "risk_adjusted", "regret", "residual", "welfare", "free_riding",
 )  # fmt: skip
 COLUMNS = {"strategies": "probability", "payoffs": "payoff"}
-_RESERVED = {"point", "tau", "eps", "player", "action", "status", *COLUMNS.values(), *OUTPUTS}
+HEAD = ("point", "tau", "eps", "status", "player", "action")  # columns of every table, or of most
+_RESERVED = {*HEAD, *COLUMNS.values(), *OUTPUTS}
 _MOST_PARTS = 200
 
 Entry = float | tuple[float, ...]  # one tau or eps for all players, or one per player
@@ -94,15 +98,50 @@ def _digest(game: NormalFormGame) -> str:
 
 
 def _described(output: Output) -> str:
-    """Return an output's name; with a hash of its code if it is a function."""
+    """Return an output's name; with a hash of what it computes if it is a function."""
     if isinstance(output, str):
         return output
-    body, code = "", getattr(output, "__code__", None)
-    if code is not None:
-        plain = [c for c in code.co_consts if not hasattr(c, "co_code")]
-        body = repr((code.co_code, code.co_names, plain[1:]))
     name = getattr(output, "__qualname__", type(output).__qualname__)
-    return f"{output.__module__}.{name}:{hashlib.sha256(body.encode()).hexdigest()[:16]}"
+    digest = hashlib.sha256(repr(_parts(output)).encode()).hexdigest()
+    return f"{getattr(output, '__module__', '')}.{name}:{digest[:16]}"
+
+
+def _parts(value: Any, within: tuple[int, ...] = ()) -> Any:
+    """Return what a function is made of, as plain data: code, and the values that it holds."""
+    if id(value) in within:  # a function that calls itself
+        return "itself"
+    within, code = (*within, id(value)), getattr(value, "__code__", None)
+    if isinstance(value, functools.partial):
+        held = (value.func, *value.args, *value.keywords.items())
+    elif isinstance(value, tuple | list):
+        held = tuple(value)
+    elif code is not None:
+        cells = value.__closure__ or ()
+        held = (
+            *(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).items(),
+            *(cell.cell_contents for cell in cells), getattr(value, "__self__", None),
+        )  # fmt: skip
+    else:
+        try:
+            return hashlib.sha256(pickle.dumps(value)).hexdigest()
+        except Exception:  # what cannot be pickled is told by its type
+            return type(value).__qualname__
+    body = None if code is None else _instructions(code, value.__doc__)
+    return body, [_parts(part, within) for part in held]
+
+
+def _instructions(code: CodeType, doc: str | None = None) -> Any:
+    """Return what a function's code does, without its docstring, names and line numbers."""
+    constants = list(code.co_consts)
+    if constants and constants[0] == doc:
+        del constants[0]
+    plain = [
+        _instructions(c) if isinstance(c, CodeType)
+        else sorted(map(repr, c)) if isinstance(c, frozenset)
+        else repr(c)
+        for c in constants
+    ]  # fmt: skip
+    return code.co_code, code.co_names, plain
 
 
 def games_of(games: Any, over: Mapping[str, Iterable[Any]] | None) -> list[Any]:
@@ -185,7 +224,9 @@ def entries(name: str, given: Any, games: Iterable[NormalFormGame]) -> tuple[Ent
     """Return the grid of tau or eps: each entry a number, or one number per player."""
     if isinstance(given, numbers.Real) and not isinstance(given, bool):
         given = [given]
-    if isinstance(given, str) or not isinstance(given, Iterable):
+    if isinstance(given, np.ndarray) and given.ndim == 0:
+        given = [given.item()]
+    if isinstance(given, str | Mapping) or not isinstance(given, Iterable):
         raise TypeError(f"{name} must be a number or a list of them; got {given!r}")
     found: list[Entry] = []
     for entry in given:
@@ -205,6 +246,8 @@ def entries(name: str, given: Any, games: Iterable[NormalFormGame]) -> tuple[Ent
 
 def outputs_of(given: Any, games: Iterable[NormalFormGame]) -> tuple[Output, ...]:
     """Return the outputs, checked; free-riding needs collaborative games."""
+    if not isinstance(given, str | Iterable) and not callable(given):
+        raise TypeError(f"outputs must be names or functions; got {given!r}")
     wanted = [given] if isinstance(given, str) or callable(given) else list(given)
     for output in wanted:
         if not callable(output):

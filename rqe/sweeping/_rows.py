@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from rqe.solvers import PrincipalBranch
 from rqe.solvers._problem import Outcome, path, split
 from rqe.solvers.principal_branch import STATUS, _stats, _symmetric
 from rqe.status import Status
-from rqe.sweeping._request import COLUMNS, Entry, Request
+from rqe.sweeping._request import COLUMNS, HEAD, Entry, Request
 
 if TYPE_CHECKING:
     from rqe.concepts import Concept
@@ -116,7 +117,7 @@ def _of_solution(
 ) -> Iterator[dict[str, Any]]:
     """Yield one record per point, per player, or per player and action, as the outputs require."""
     names = [output for output in request.outputs if isinstance(output, str)]
-    whole = _of_point(solution, names, request)
+    whole = _of_point(solution, names, labels, request)
     head = {"point": point, **labels}
     if not request.by_player:
         tau, eps = float(solution.tau[0]), float(solution.eps[0])
@@ -141,7 +142,9 @@ def _of_solution(
             yield {**record, "action": action, "probability": probability, **own, **whole}
 
 
-def _of_point(solution: Solution, names: list[str], request: Request) -> dict[str, Any]:
+def _of_point(
+    solution: Solution, names: list[str], labels: dict[str, Any], request: Request
+) -> dict[str, Any]:
     """Return what belongs to the point as a whole; NaN where the equilibrium was not found."""
     values: dict[str, Any] = {}
     for name in (name for name in _POINT if name in names):
@@ -153,8 +156,24 @@ def _of_point(solution: Solution, names: list[str], request: Request) -> dict[st
             values[name] = float(solution.payoffs.sum())
         else:
             values[name] = free_riding(solution).degree
-    for output in request.outputs:
-        if callable(output) and solution.converged:
+    if solution.converged:
+        taken = {*HEAD, *labels, *(COLUMNS.get(name, name) for name in names)}
+        for output in filter(callable, request.outputs):
             given = output(solution)
-            values.update(given if isinstance(given, dict) else {output.__name__: given})
+            own = given if isinstance(given, dict) else {_name(output): given}
+            for name in taken.intersection(own):
+                raise ValueError(
+                    f"outputs must have names of their own; there is a column {name!r} already. "
+                    "A function may return a dict from names to numbers"
+                )
+            taken.update(own)
+            values.update(own)
     return values
+
+
+def _name(output: Any) -> str:
+    """Return the name of a function, also of one with arguments filled in, or of its class."""
+    if isinstance(output, functools.partial):
+        return _name(output.func)
+    name: str = getattr(output, "__name__", type(output).__name__)
+    return name

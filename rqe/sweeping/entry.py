@@ -54,7 +54,7 @@ def sweep(
         ``"strategies"`` (column ``probability``), ``"payoffs"`` (``payoff``), ``"risk_adjusted"``,
         ``"regret"``, ``"residual"``, ``"welfare"`` (sum of expected payoffs), ``"free_riding"``
         (the degree, for collaborative games), or a function of the `rqe.Solution` that returns a
-        number or a dict from column names to numbers.
+        number, whose column has the function's name, or a dict from column names to numbers.
     path : path-like, optional
         Folder for the results, which are written as they come: `manifest.json` and one Parquet
         file per part. The same call goes on where an earlier one was interrupted.
