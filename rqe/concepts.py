@@ -182,12 +182,13 @@ def _listed(name: str, value: Any, n_players: int) -> list[float]:
     return [float(entry) for entry in entries]
 
 
-def whole(name: str, value: Any) -> None:
-    """Raise if ``value`` is not an integer of at least 1."""
+def whole(name: str, value: Any, low: int = 1, high: int | None = None) -> None:
+    """Raise if ``value`` is not an integer of at least ``low`` and at most ``high``."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise TypeError(f"{name} must be an integer; got {value!r}")
-    if value < 1:
-        raise ValueError(f"{name} must be at least 1; got {value}")
+    if int(value) < low or (high is not None and int(value) > high):
+        rule = f"at least {low}" if high is None else f"in [{low}, {high}]"
+        raise ValueError(f"{name} must be {rule}; got {value}")
 
 
 def inside(name: str, value: Any, low: float, high: float) -> None:

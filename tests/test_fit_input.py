@@ -119,6 +119,12 @@ def test_bad_questions_to_a_fit():
         rqe.estimation.vuong(found, found, by_game=True)
     with pytest.raises(TypeError, match=r"sequence of rqe\.Fit"):
         rqe.estimation.compare([3])  # type: ignore[list-item]
+    with pytest.raises(TypeError, match="fits must be a sequence"):
+        rqe.estimation.compare(found)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"must be rqe\.Fit; got 3"):
+        rqe.estimation.likelihood_ratio(found, 3)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="level must be in"):
+        list(found.rows(level=2.0))
     other = rqe.fit(GAME, [[1, 2], [3, 4]], model="qre")
     with pytest.raises(ValueError, match="same games and counts"):
         rqe.estimation.likelihood_ratio(found, other)

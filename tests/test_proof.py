@@ -174,11 +174,19 @@ def test_a_certificate_prints_and_converts():
 
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("tol", 0.0), ("digits", -1), ("payoffs", "floats"), ("max_precision", 10)],
+    [
+        ("tol", 0.0),
+        ("tol", "1e-8"),
+        ("digits", -1),
+        ("digits", 2.5),
+        ("payoffs", "floats"),
+        ("max_precision", 10),
+        ("max_precision", None),
+    ],
 )
 def test_options_are_checked(option, value):
     solution = rqe.solve(random_game(0, (2, 2)), 1.0, 0.2)
-    with pytest.raises(ValueError, match=option):
+    with pytest.raises((TypeError, ValueError), match=option):
         rqe.certify(solution, **{option: value})
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from rqe import _plain
 from rqe.concepts import one_of
+from rqe.estimation._data import entries_of
 from rqe.estimation.result import Fit
 from rqe.report import table
 
@@ -261,7 +262,7 @@ def compare(fits: Sequence[Fit]) -> Comparison:
     TypeError, ValueError
         If it is not a sequence of fits to the same data.
     """
-    listed = tuple(fits)
+    listed = tuple(entries_of(fits, "fits"))
     if not listed or not all(isinstance(fit, Fit) for fit in listed):
         raise TypeError(f"fits must be a sequence of rqe.Fit; got {fits!r}")
     for fit in listed[1:]:
@@ -271,6 +272,9 @@ def compare(fits: Sequence[Fit]) -> Comparison:
 
 def _same_data(first: Fit, second: Fit) -> None:
     """Raise unless two fits are to the same choices in the same games."""
+    for fit in (first, second):
+        if not isinstance(fit, Fit):
+            raise TypeError(f"both fits must be rqe.Fit; got {fit!r}")
     a, b = first.data, second.data
     same = len(a.games) == len(b.games) and all(
         g == h and all(np.array_equal(r, s) for r, s in zip(rows, others, strict=True))

@@ -323,6 +323,7 @@ class Fit:
         """Yield one record per parameter: estimate, standard error, Wald interval, boundary."""
         from scipy.stats import norm
 
+        inside("level", level, 0.0, 1.0)
         found, width = self.standard_errors(errors), float(norm.ppf(0.5 + 0.5 * level))
         for parameter, value in zip(self.model.free, self.values.tolist(), strict=True):
             for name in parameter.names:

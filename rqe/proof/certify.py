@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rqe.concepts import one_of
+from rqe.concepts import inside, one_of, whole
 from rqe.proof.certificate import Box, Certificate, ProofStatus
 from rqe.solution import solved
 
@@ -45,7 +45,8 @@ def certify(
     solution : Solution
         Any N, any penalty and regularizer, every eps > 0 (inf included), every tau.
     tol : float
-        Largest distance, in probability, from the solution's own strategies to the equilibrium.
+        Largest distance, in probability, from the solution's own strategies to the equilibrium;
+        in (0, 1].
     digits : int
         Digits after the point that the enclosure must have at least, beyond those of a proof.
     payoffs : {"given", "doubles", "exact"}
@@ -131,12 +132,9 @@ def given_payoffs(game: NormalFormGame, payoffs: str) -> str:
 
 def _check_options(tol: float, digits: int, max_precision: int) -> None:
     """Raise if an option breaks its rule."""
-    if not 0.0 < tol < 1.0:
-        raise ValueError(f"tol must be in (0, 1), a distance in probability; got {tol!r}")
-    if not 0 <= digits <= 10_000:
-        raise ValueError(f"digits must be in [0, 10000]; got {digits!r}")
-    if not 53 <= max_precision <= 100_000:
-        raise ValueError(f"max_precision must be in [53, 100000] bits; got {max_precision!r}")
+    inside("tol", tol, 0.0, 1.0)
+    whole("digits", digits, 0, 10_000)
+    whole("max_precision", max_precision, 53, 100_000)
 
 
 def _sharp(system: System, zero: Balls, digits: int) -> bool:
