@@ -30,10 +30,8 @@ class Adversary(Protocol):
     def init(self, key: Array) -> tuple[Params, Any]:
         """First weights, under names of its own, and its optimiser's state."""
 
-    def log_probs(
-        self, params: Params, own: Views, other: Views, reference: Array, kl_coef: Array
-    ) -> Array:
-        """Policy [L, k, J] where the agents see `own` and their partners, joined, `other`.
+    def log_probs(self, params: Params, other: Views, reference: Array, kl_coef: Array) -> Array:
+        """Policy [L, k, J] where the agents' partners, joined, see `other`.
 
         `reference` is the partners' joint log-policy there if `needs_reference`, else anything;
         `kl_coef` is 1/tau.
@@ -45,12 +43,10 @@ class Adversary(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Opposed:
-    """Both sides of the adversarial tables of one rollout."""
+    """The adversaries' side of one rollout, and what they are held against."""
 
-    agent: Trajectory
-    """The agents' side, [T, L, k, ...]; for shared policies empty: a table has several agents."""
     steps: Trajectory
-    """The adversaries' side, with J actions and minus the agents' rewards."""
+    """[T, L, k, ...]: J actions, minus the agents' rewards."""
     reference: Array
     """[T, L, k, J]: the partners' joint log-policy, as it was before the update."""
     kl_coef: Array
@@ -127,10 +123,8 @@ class LearnedAdversary:
         params = {f"adversary_{part}": weights for part, weights in own.items()}
         return params, self.optimiser.init(own)
 
-    def log_probs(
-        self, params: Params, own: Views, other: Views, reference: Array, kl_coef: Array
-    ) -> Array:
-        """The network's policy; it looks at the partners' view only."""
+    def log_probs(self, params: Params, other: Views, reference: Array, kl_coef: Array) -> Array:
+        """The network's policy."""
         return ppo.log_policy(self.role.actor, params["adversary_actor"], other)
 
     def side(self, params: Params, opt_state: Any, data: Opposed) -> ppo.Side:

@@ -133,9 +133,7 @@ class TiltedAdversary:
         heads = ppo.values(self.critic, weights, obs)
         return heads[..., :1] + heads[..., 1:]
 
-    def log_probs(
-        self, params: Params, own: Views, other: Views, reference: Array, kl_coef: Array
-    ) -> Array:
+    def log_probs(self, params: Params, other: Views, reference: Array, kl_coef: Array) -> Array:
         """Tilted policy [L, k, J] of the partners where they see `other`, and `SHARE` of theirs."""
         q = self.q_values(params["adversary_q"], other.obs)
         worst = tilt(q, reference, kl_coef, self.algo.penalty)

@@ -189,7 +189,7 @@ def rollout(setup: Setup, state: TrainState, key: Array, seats: Array) -> tuple[
         other = Views(seating.adversaries(obs, seats), seating.adversaries(legal, seats))
         log_probs = ppo.log_policy(setup.role.actor, state.params["actor"], agent)
         action = ppo.sample(own_noise, log_probs)
-        against = oppose(setup, state.params, remembered, agent, other, kl_coef)
+        against = oppose(setup, state.params, remembered, other, kl_coef)
         joint = ppo.sample(other_noise, against)
         partners = adversary.split_action(joint, seating.partners, env.n_actions)
         actions = seating.actions(action, partners if setup.opposed else None, seats)
@@ -216,20 +216,17 @@ def rollout(setup: Setup, state: TrainState, key: Array, seats: Array) -> tuple[
     return env_state, obs, moments
 
 
-def oppose(
-    setup: Setup, params: Params, remembered: Any, agent: Views, other: Views, kl_coef: Array
-) -> Array:
+def oppose(setup: Setup, params: Params, remembered: Any, other: Views, kl_coef: Array) -> Array:
     """Joint log-policy [L, k + h, J] of adversaries, then of remembered partners."""
-    k, first = setup.algo.n_adversarial, setup.seating.nominal_columns
+    k = setup.algo.n_adversarial
     joined = adversary.join_views(other)
     parts = []
     if setup.adversary is not None:
         facing = Views(*(x[:, :k] for x in joined))
-        own = Views(*(x[:, first : first + k] for x in agent))
         reference = joined.legal[:, :k]
         if setup.adversary.needs_reference:
             reference = reference_policy(setup, params, Views(*(x[:, :k] for x in other)))
-        parts.append(setup.adversary.log_probs(params, own, facing, reference, kl_coef))
+        parts.append(setup.adversary.log_probs(params, facing, reference, kl_coef))
     if remembered is not None:
         facing = Views(*(x[:, k:] for x in joined))
         parts.append(ppo.log_policy(setup.role.actor, remembered, facing))
@@ -302,17 +299,13 @@ def agents_side(setup: Setup, state: TrainState, steps: Trajectory) -> tuple[ppo
     return ppo.Side((own, state.opt_state["agent"]), epoch), heads
 
 
-def opposed_data(
-    setup: Setup, state: TrainState, moments: Moment, agents: Trajectory, steps: Trajectory
-) -> tuple[Trajectory, Array]:
-    """The agents' columns at adversarial tables, and the partners' policy there [T, L, k, J]."""
-    k, first = setup.algo.n_adversarial, setup.seating.nominal_columns
-    T, L = steps.action.shape[:2]
+def partners_policy(setup: Setup, state: TrainState, moments: Moment) -> Array:
+    """Joint log-policy [T, L, k, J] of the real partners at the adversarial tables."""
+    k = setup.algo.n_adversarial
+    T, L = moments.other_action.shape[:2]
     views = Views(*(ppo.flatten(x[:, :, :k]) for x in moments.other))
     reference = reference_policy(setup, state.params, views).reshape(L, T, k, -1)
-    last_obs = agents.last_obs[:, first : first + k]
-    facing = (x[:, :, first : first + k] for x in (*agents[:-1],))
-    return Trajectory._make((*facing, last_obs)), jnp.moveaxis(reference, 1, 0)
+    return jnp.moveaxis(reference, 1, 0)
 
 
 def learn(
@@ -326,8 +319,8 @@ def learn(
     if setup.adversary is not None:
         assert isinstance(algo, SRPO)
         against = adversary_trajectory(setup, moments, obs, seats)
-        facing, reference = opposed_data(setup, state, moments, steps, against)
-        data = Opposed(facing, against, reference, setup.kl_coef(state.update))
+        reference = partners_policy(setup, state, moments)
+        data = Opposed(against, reference, setup.kl_coef(state.update))
         sides += [setup.adversary.side(state.params, state.opt_state["adversary"], data)]
         kl = adversary.divergence(against.log_probs, reference, algo.penalty)
         metrics["kl"] = kl.mean(axis=(0, 2))

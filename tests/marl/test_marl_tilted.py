@@ -145,7 +145,7 @@ def opposed_data(setup, reward, done, action, log_probs):
         last_obs=jnp.ones((1, 1, 1)),
     )
     reference = jnp.log(jnp.full((*shape, 2), 0.5))
-    return Opposed(steps, steps, reference, jnp.float32(0.5))
+    return Opposed(steps, reference, jnp.float32(0.5))
 
 
 @pytest.mark.parametrize("kl_in", ["loss", "reward"])
