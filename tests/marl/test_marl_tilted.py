@@ -121,12 +121,12 @@ def test_what_is_played_leaves_a_share_to_the_partners_policy():
     params = adversary.init(jax.random.key(0))[0]
     views = ppo.Views(jnp.ones((2, 1, 1)), jnp.ones((2, 1, 2), bool))
     policy = jnp.log(jnp.tile(jnp.array([0.9, 0.1]), (2, 1, 1)))
-    first = adversary.log_probs(params, views, views, policy, jnp.float32(0.5))
+    first = adversary.log_probs(params, views, policy, jnp.float32(0.5))
     np.testing.assert_allclose(first, policy, atol=0.05)  # at first all actions look alike
     layer = params["adversary_q"]["Dense_0"]
     worse = {**layer, "bias": layer["bias"] + jnp.array([0.0, 0.0, 50.0])}
     params = {"adversary_q": {"Dense_0": worse}}
-    played = jnp.exp(adversary.log_probs(params, views, views, policy, jnp.float32(1e-3)))
+    played = jnp.exp(adversary.log_probs(params, views, policy, jnp.float32(1e-3)))
     np.testing.assert_allclose(played[:, 0], [[0.999, 0.001]] * 2, atol=1e-5)
     np.testing.assert_allclose(played.sum(-1), 1.0, atol=1e-6)
 
