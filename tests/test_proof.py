@@ -176,6 +176,7 @@ def test_a_certificate_prints_and_converts():
     ("option", "value"),
     [
         ("tol", 0.0),
+        ("tol", 1.0),
         ("tol", "1e-8"),
         ("digits", -1),
         ("digits", 2.5),

@@ -46,7 +46,7 @@ def certify(
         Any N, any penalty and regularizer, every eps > 0 (inf included), every tau.
     tol : float
         Largest distance, in probability, from the solution's own strategies to the equilibrium;
-        in (0, 1].
+        in (0, 1).
     digits : int
         Digits after the point that the enclosure must have at least, beyond those of a proof.
     payoffs : {"given", "doubles", "exact"}
@@ -133,6 +133,8 @@ def given_payoffs(game: NormalFormGame, payoffs: str) -> str:
 def _check_options(tol: float, digits: int, max_precision: int) -> None:
     """Raise if an option breaks its rule."""
     inside("tol", tol, 0.0, 1.0)
+    if tol == 1.0:
+        raise ValueError("tol must be below 1, a distance in probability; got 1")
     whole("digits", digits, 0, 10_000)
     whole("max_precision", max_precision, 53, 100_000)
 
