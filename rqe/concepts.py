@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 PENALTIES = ("kl", "reverse_kl")
 REGULARIZERS = ("entropy", "log_barrier")
 
-# The two pairs for which arXiv 2406.14156 and arXiv 2602.12386 prove uniqueness.
-_TRACTABLE_PAIRS = (("kl", "log_barrier"), ("reverse_kl", "entropy"))
-
 # Iterable, some of them, but not in the order of the players.
 _NO_LISTS = (str, bytes, bool, type(None), set, frozenset, dict)
 
@@ -106,29 +103,6 @@ class Concept:
         if name == "QRE":
             return "logit QRE" if self.regularizer == "entropy" else "log-barrier QRE"
         return name
-
-    def uniqueness_theorem(self) -> str | None:
-        """Name the published theorem that makes the equilibrium unique, or None.
-
-        Two players with the pair (KL, log barrier) or (reverse KL, entropy) have one equilibrium,
-        whatever the payoffs, when ``eps_1 tau_1 eps_2 tau_2 >= 1`` [1]_ or, more weakly,
-        ``16 eps_1 tau_1 eps_2 tau_2 > 1`` [2]_. Nothing is published for (KL, entropy).
-
-        References
-        ----------
-        .. [1] Mazumdar, Panaganti & Shi, ICLR 2025, arXiv 2406.14156.
-        .. [2] Zhang & Mazumdar, arXiv 2602.12386.
-        """
-        if len(self.tau) != 2 or (self.penalty, self.regularizer) not in _TRACTABLE_PAIRS:
-            return None
-        product = math.prod(self.tau.tolist() + self.eps.tolist())
-        if not math.isfinite(product):
-            return None
-        if product >= 1.0:
-            return "arXiv 2406.14156: eps_1 tau_1 eps_2 tau_2 >= 1"
-        if 16.0 * product > 1.0:
-            return "arXiv 2602.12386: 16 eps_1 tau_1 eps_2 tau_2 > 1"
-        return None
 
 
 def _row(tau: float, eps: float) -> str:

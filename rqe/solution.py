@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rqe import _plain, report
+from rqe import _plain, report, uniqueness
 from rqe._certified import Certified
 from rqe.branch import Branch
 from rqe.status import Stats, Status
@@ -57,10 +57,11 @@ class Solution(Certified):
         Name of the solver.
     stats : Stats
         Steps taken and folds met.
-    notes : tuple of str
-        What a careful reader should know, for example that other equilibria may exist.
-    unique : bool or None
-        True only where a published theorem proves this equilibrium the only one; None otherwise.
+    remarks : tuple of str
+        What a careful reader should know unless the equilibrium is proved to be the only one, for
+        example that others may exist.
+    proof : str or None
+        Why it is the only one, where its solver has proved that.
 
     Examples
     --------
@@ -80,8 +81,8 @@ class Solution(Certified):
     status: Status
     solver: str
     stats: Stats
-    notes: tuple[str, ...] = ()
-    unique: bool | None = None
+    remarks: tuple[str, ...] = ()
+    proof: str | None = None
 
     def __post_init__(self) -> None:
         """Make the arrays read-only."""
@@ -97,6 +98,26 @@ class Solution(Certified):
     def adversaries(self) -> tuple[Array, ...]:
         """Worst joint play that each player fears: shape (n_j for j != i) for player i."""
         return self.check.adversaries
+
+    @cached_property
+    def unique(self) -> bool | None:
+        """True where this equilibrium is proved to be the only one, see `notes`; else None.
+
+        By its solver, or by a theorem that `rqe.uniqueness.theorem` finds to cover the game.
+        """
+        return True if self.proof or self._theorem else None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Why it is the only equilibrium, or else the remarks."""
+        if self.proof:
+            return (self.proof,)
+        return (f"unique, by {self._theorem}",) if self._theorem else self.remarks
+
+    @cached_property
+    def _theorem(self) -> str | None:
+        """A theorem that makes it unique; looked for when asked, as that may take longer."""
+        return uniqueness.theorem(self.game, self.concept) if self.converged else None
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yield one plain record per player and action: what `to_frame` and CSV files hold."""

@@ -127,7 +127,7 @@ def solve(
     Notes
     -----
     One evaluation costs two passes over the payoffs. Residual and regret are recomputed by plain
-    numpy code; uniqueness is claimed only where a published theorem proves it.
+    numpy code; uniqueness is claimed only where a theorem proves it.
 
     References
     ----------
@@ -154,11 +154,10 @@ def solve(
     status = outcome.status
     if certificate.residual > tol and status is Status.CONVERGED:
         status = Status.INACCURATE
-    theorem = concept.uniqueness_theorem()
     note = _NEAR_START if log_start is not None else _OTHERS
     solution = Solution(
         game, concept, log_strategies, certificate, status, method.name, outcome.stats,
-        (f"unique, by {theorem}",) if theorem else (note,), True if theorem else None,
+        (note,),
     )  # fmt: skip
     if throw and status is not Status.CONVERGED:
         raise ConvergenceError(solution)

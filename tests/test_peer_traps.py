@@ -167,3 +167,14 @@ def test_gradient_descent_precision_is_not_enough(seed, penalty, regularizer):
     for a, b in zip(solution.log_strategies, reference, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-10)
     assert solution.regret < 1e-15
+
+
+@pytest.mark.parametrize("high", [4.5, 4.99, 5.0])
+def test_a_branch_that_arrives_within_rounding_is_judged_by_its_certificate(high):
+    """Player 2's adversary leans on actions of probability 2e-7: steps end at the noise there."""
+    game = rqe.NormalFormGame(
+        [[[1, 4, 0], [0, 1, 2]], [[0, high, 0], [0, 2, 0]]],
+    )
+    solution = rqe.solve(game, 2.0, 0.15, penalty="reverse_kl")
+    assert solution.residual <= 1e-10
+    assert solution.strategies[0][0] == pytest.approx(2 / 3, abs=1e-6)

@@ -207,39 +207,6 @@ def test_generic_games_have_a_nash_limit(seed):
     assert rqe.solve(game, 2.0, 0.0).regret < 1e-9
 
 
-@pytest.mark.parametrize("pair", [("kl", "log_barrier"), ("reverse_kl", "entropy")])
-@given(
-    data=st.data(),
-    game=games(shapes=[(2, 2), (2, 3), (3, 3)]),
-    tau=st.sampled_from([0.5, 2.0]),
-    factor=st.sampled_from([1.0, 0.3]),
-)
-def test_where_a_theorem_says_unique_any_start_leads_there(pair, data, game, tau, factor):
-    """Two players with eps tau eps tau >= 1, or 16 times that > 1, whatever the payoffs."""
-    eps = factor / tau
-    options = {"penalty": pair[0], "regularizer": pair[1]}
-    solution = rqe.solve(game, tau, eps, **options)
-    assert solution.unique is True
-    start = [np.exp(a) for a in data.draw(profiles(game.shape))]
-    other = rqe.solve(game, tau, eps, start=start, throw=False, **options)
-    assume(other.converged)
-    assert other.unique is True
-    assert_close(solution.strategies, other.strategies, 1e-8)
-
-
-@each_pair
-def test_uniqueness_is_claimed_by_theorem_only(penalty, regularizer):
-    game = rqe.NormalFormGame.from_bimatrix([[3, 0], [2, 2]], [[3, 2], [0, 2]])
-    covered = (penalty, regularizer) in {("kl", "log_barrier"), ("reverse_kl", "entropy")}
-    options = {"penalty": penalty, "regularizer": regularizer}
-    assert rqe.solve(game, 1.0, 1.0, **options).unique is (True if covered else None)
-    assert rqe.solve(game, 1.0, 0.26, **options).unique is (True if covered else None)
-    assert rqe.solve(game, 1.0, 0.25, **options).unique is None  # 16 eps tau eps tau = 1
-    assert rqe.solve(game, 0.0, 1.0, **options).unique is None
-    three = rqe.NormalFormGame(np.arange(24.0).reshape(3, 2, 2, 2) % 5)
-    assert rqe.solve(three, 1.0, 5.0, **options).unique is None
-
-
 @each_pair
 @pytest.mark.parametrize("seed", range(3))
 def test_the_answer_is_on_the_branch_from_the_centroid(penalty, regularizer, seed):

@@ -69,8 +69,10 @@ def test_to_dict_is_json_and_reads_back():
     assert data["certificate"] == {"residual": 3e-12, "regret": 4e-13}
     assert data["status"] == "converged"
     assert data["stats"]["turning_points"] == 3
-    assert data["notes"] == [NOTE]
-    assert data["unique"] is None
+    assert "strict concavity" in data["notes"][0]  # one player is at eps = inf
+    assert data["unique"] is True
+    other = make_solution(eps=(0.2, 0.2)).to_dict()
+    assert (other["notes"], other["unique"]) == ([NOTE], None)
     assert set(data["versions"]) == {"rqe", "numpy", "python"}
     assert data["adversaries"][1] == [0.0, 1.0]
     assert "adversaries" not in make_solution().to_dict()

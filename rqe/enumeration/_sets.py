@@ -133,7 +133,7 @@ def by_boxes(game: NormalFormGame, clock: Clock, tol: float) -> SolutionSet:
         x = _scattered(game, profile, kept)
         solution = judged(game, x, "branch_and_prune", tol, concept=concept)
         if solution.converged and not any(_near(solution, other) for other, _ in pairs):
-            pairs.append((replace(solution, notes=(_DOUBTFUL,)), None))
+            pairs.append((replace(solution, remarks=(_DOUBTFUL,)), None))
     pairs.sort(key=lambda pair: _order(pair[0].strategies))
     done, status = _claim(found)
     return SolutionSet(

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rqe import uniqueness
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from rqe.concepts import Concept
-    from rqe.games import NormalFormGame
     from rqe.proof._pool import Pool
 
     Array = NDArray[np.float64]
@@ -33,22 +33,9 @@ class Verdict:
     final: bool = False  # more time would change nothing
 
 
-def searched(game: NormalFormGame, concept: Concept) -> list[int]:
-    """Return the players whose strategy depends on what the others play."""
-    return [
-        i
-        for i, (n, tau, eps) in enumerate(
-            zip(game.shape, concept.tau.tolist(), concept.eps.tolist(), strict=True)
-        )
-        if n > 1 and eps < math.inf and tau < math.inf
-    ]
-
-
 def by_theorem(pool: Pool) -> Verdict | None:
     """Return a verdict where a theorem leaves room for one equilibrium only."""
-    theorem = pool.concept.uniqueness_theorem()
-    if len(searched(pool.game, pool.concept)) <= 1:
-        theorem = "strict concavity: at most one player's strategy depends on the others' play"
+    theorem = uniqueness.theorem(pool.game, pool.concept)
     if theorem is None:
         return None
     return Verdict(len(pool.solutions) == 1, f"proved: exactly one equilibrium, by {theorem}")
@@ -133,7 +120,7 @@ def _known(pool: Pool) -> dict[int, tuple[Array, Array]] | None:
     """Return bounds on the strategies that need no search, by player; None if one lacks proof."""
     from rqe.proof._search import uniform
 
-    free = set(searched(pool.game, pool.concept))
+    free = set(uniqueness.dependent(pool.game, pool.concept))
     known = {}
     for i, n in enumerate(pool.game.shape):
         if i in free or n == 1:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rqe import uniqueness
 from rqe.concepts import Concept, seconds
 from rqe.proof import _complete
 from rqe.proof._complete import Verdict
@@ -217,7 +218,7 @@ class _Search:
 
     def _find(self, branches: Branches | None) -> list[str]:
         """Add what all means find; return which were used."""
-        if len(_complete.searched(self.pool.game, self.pool.concept)) <= 1:
+        if uniqueness.theorem(self.pool.game, self.pool.concept) is not None:
             return []
         clock = self._share()
         tried = multistart(self.pool, self.starts, clock, self.rng)
@@ -258,7 +259,7 @@ class _Search:
         """Return the verdict of the strongest method that fits the game, within some seconds."""
         left = self.clock.left
         game, pool = self.pool.game, self.pool
-        players = _complete.searched(game, pool.concept)
+        players = uniqueness.dependent(game, pool.concept)
         verdict = _complete.by_theorem(pool)
         if verdict is not None:
             return dataclasses.replace(verdict, final=True)
@@ -289,10 +290,11 @@ def _set(pool: Pool, verdict: Verdict, done: list[str], branches: Branches | Non
     notes = [verdict.note, "searched: " + ", ".join(done)]
     found = sorted(_named(pool, branches), key=_rank)
     if verdict.complete:
-        said = "the only equilibrium" if len(found) == 1 else f"one of exactly {len(found)}"
-        unique = True if len(found) == 1 else None
-        found = [(b, dataclasses.replace(s, unique=unique, notes=(f"{said}: proved",)), c)
-                 for b, s, c in found]  # fmt: skip
+        one_of = f"one of exactly {len(found)}: proved"
+        proved = (
+            {"proof": "the only equilibrium: proved"} if len(found) == 1 else {"remarks": (one_of,)}
+        )
+        found = [(b, dataclasses.replace(s, **proved), c) for b, s, c in found]
     elif pool.doubtful:
         doubtful = [((0, _UNKNOWN), solution, proof) for solution, proof in pool.doubtful]
         found += sorted(doubtful, key=_rank)

@@ -10,6 +10,7 @@ straight on where another branch crosses.
 from __future__ import annotations
 
 import functools
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 _STRONG = 30.0  # risk aversion, in units of the inverse payoff range, that calls for shorter steps
 STATUS = (Status.CONVERGED, Status.MAX_STEPS, Status.STALLED, Status.STALLED)
+_CONVERGED, _STALLED = 0, 2  # codes of the kernel, in the order of STATUS
+_ARRIVED = 1e-9  # relative distance to the target that is left to the certificate's judgement
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -117,7 +120,8 @@ class PrincipalBranch:
             )  # fmt: skip
             if found[0] != unsure:
                 break
-        return Followed(*found)
+        answer = Followed(*found)
+        return _arrived(answer, end) if answer.code == _STALLED else answer
 
 
 @functools.cache
@@ -153,6 +157,16 @@ class Followed(NamedTuple):
     stats: Any
     points: Array
     events: NDArray[np.int64]
+
+
+def _arrived(found: Followed, end: float) -> Followed:
+    """Return a run that stopped within rounding of its end as one that reached it.
+
+    Where the equations are known to fewer digits than the kernel asks for, it halves its last step
+    for ever; whether the point is good enough for the target, the certificate tells.
+    """
+    close = math.isfinite(end) and abs(end - found.parameter) <= _ARRIVED * abs(end)
+    return found._replace(code=_CONVERGED) if close else found
 
 
 def _stats(counts: Any) -> Stats:

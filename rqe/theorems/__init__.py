@@ -29,6 +29,7 @@ from rqe.theorems import (
     theorem_1,
     theorem_2,
     uniqueness,
+    weak_interaction,
 )
 from rqe.theorems._base import Counterexample, Evidence, Proved, Search, Theorem
 from rqe.theorems._verify import Verdict, report, verify
@@ -55,6 +56,7 @@ _MODULES = (
     identity,
     example_4_2,
     interior,
+    weak_interaction,
     uniqueness,
 )
 _THEOREMS: dict[str, Theorem] = {

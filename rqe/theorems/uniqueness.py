@@ -30,7 +30,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rqe.theorems import _finite
-from rqe.theorems._base import Counterexample, Evidence, Least, Progress, Proved, Search, Theorem
+from rqe.theorems._agreement import SAME, agreement, counterexample, from_two_starts
+from rqe.theorems._base import Evidence, Least, Progress, Proved, Search, Theorem
 from rqe.theorems._batch import Array, Batch
 from rqe.theorems._finite import Claim
 from rqe.theorems._proof import positive, prove, sympy
@@ -39,12 +40,10 @@ if TYPE_CHECKING:
     from numpy.random import Generator
 
     from rqe.games.normal_form import NormalFormGame
-    from rqe.solution import Solution
 
 PAIRS = (("kl", "log_barrier"), ("reverse_kl", "entropy"))
 STRONG = r"\epsilon_1 \tau_1 \epsilon_2 \tau_2 \ge 1"
 WEAK = r"16\, \epsilon_1 \tau_1 \epsilon_2 \tau_2 > 1"
-_SAME = 1e-6
 _APART = 0.1  # total variation: two equilibria that nobody takes for one
 _LEAST = {"strong": 1.0, "weak": 1.0 / 16.0}
 
@@ -67,25 +66,10 @@ def check(game: Any, tau: Any, eps: Any, *, condition: str = "weak", starts: Any
     worst = Evidence(True, math.inf, None, "no equilibrium was found")
     for penalty, regularizer in PAIRS:
         found = _finite.equilibria(game, tau, eps, starts, penalty=penalty, regularizer=regularizer)
-        evidence = _agreement(list(found))
+        evidence = agreement(list(found))
         if evidence.margin < worst.margin:
             worst = evidence
     return worst
-
-
-def _agreement(found: list[Solution]) -> Evidence:
-    """Return how far apart the equilibria of one game are, as 1 - distance / `_SAME`."""
-    if not found:
-        return Evidence(True, math.inf, None, "no equilibrium was found")
-    profiles = np.array([np.concatenate(solution.strategies) for solution in found])
-    distance = np.abs(profiles - profiles[0]).max(1)
-    k, concept = int(distance.argmax()), found[0].concept
-    note = (
-        f"{len(found)} answers for ({concept.penalty}, {concept.regularizer}), "
-        f"at most {distance[k]:.1e} apart"
-    )
-    margin = 1.0 - float(distance[k]) / _SAME
-    return Evidence(margin >= 0.0, margin, found[k], note)
 
 
 def search(rng: Generator, examples: int, progress: Progress, *, condition: str) -> Search:
@@ -98,13 +82,13 @@ def search(rng: Generator, examples: int, progress: Progress, *, condition: str)
         eps = np.array([share, share * 10.0 ** rng.uniform(-0.5, 0.5)])
         tau = math.sqrt(product) * np.array([split, 1.0 / split]) / eps
         penalty, regularizer = PAIRS[int(rng.integers(2))]
-        found = _from_two_starts(rng, game, tau, eps, penalty, regularizer)
-        evidence = _agreement(found)
+        found = from_two_starts(rng, game, tau, eps, penalty, regularizer)
+        evidence = agreement(found)
         if len(found) < 2:
             continue
         least.add(1, evidence.margin)
         if not evidence.holds:
-            return Search(least.tried, least.margin, _counterexample(game, evidence))
+            return Search(least.tried, least.margin, counterexample(game, evidence))
     return Search(least.tried, least.margin, None, "the principal branch and a random start each")
 
 
@@ -122,35 +106,6 @@ def _game(rng: Generator) -> NormalFormGame:
     elif kind == 3:
         B = -A
     return rqe.NormalFormGame.from_bimatrix(A, B)
-
-
-def _from_two_starts(
-    rng: Generator, game: NormalFormGame, tau: Array, eps: Array, penalty: str, regularizer: str
-) -> list[Solution]:
-    """Return the certified answers of the principal branch and of a random start."""
-    import rqe
-
-    options: dict[str, Any] = {"penalty": penalty, "regularizer": regularizer, "throw": False}
-    start = [rng.dirichlet(np.full(n, 0.3)) + 1e-9 for n in game.shape]
-    answers = [
-        rqe.solve(game, tau, eps, **options),
-        rqe.solve(game, tau, eps, start=[x / x.sum() for x in start], **options),
-    ]
-    return [answer for answer in answers if answer.converged]
-
-
-def _counterexample(game: NormalFormGame, found: Evidence) -> Counterexample:
-    """Return the failure with the lines that show it."""
-    concept = found.witness.concept
-    tau, eps = concept.tau.tolist(), concept.eps.tolist()
-    start = [x.tolist() for x in found.witness.strategies]
-    code = (
-        f"import rqe\ngame = rqe.NormalFormGame({game.payoffs.tolist()})\n"
-        f'pair = {{"penalty": "{concept.penalty}", "regularizer": "{concept.regularizer}"}}\n'
-        f"for start in (None, {start}):\n"
-        f"    print(rqe.solve(game, {tau}, {eps}, start=start, **pair).summary())"
-    )
-    return Counterexample(game, tau, eps, found, code)
 
 
 def _crowded(batch: Batch) -> Array:
@@ -224,7 +179,7 @@ def _published(condition: str, source: str, words: str, latex: str) -> Theorem:
         statement=f"Two players with (KL, log barrier) or (reverse KL, entropy) have one RQE, "
         f"whatever their payoffs, if {words}.",
         latex=latex,
-        margin=f"1 - (distance between the equilibria found) / {_SAME:g}",
+        margin=f"1 - (distance between the equilibria found) / {SAME:g}",
         _check=functools.partial(check, condition=condition),
         _search=functools.partial(search, condition=condition),
         _derive=derive,
