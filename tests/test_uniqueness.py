@@ -96,7 +96,7 @@ def test_opposed_2x2_games_have_one_equilibrium_for_every_pair(data, payoffs, ta
 @pytest.mark.parametrize("tau", [0.0, 1.0, 20.0])
 def test_branch_and_prune_finds_no_second_equilibrium(shape, tau):
     payoffs = np.random.default_rng(3).random((len(shape), *shape))
-    payoffs[:, *([0] * len(shape))] += 1.0
+    payoffs.reshape(len(shape), -1)[:, 0] += 1.0
     game = rqe.NormalFormGame(payoffs)
     concept = Concept.of(game, tau, weakest(game, tau, 0.98))
     assert uniqueness.theorem(game, concept) is not None
