@@ -301,8 +301,8 @@ def evidence(study: Study) -> list[str]:
     )
     if games == 1:
         told.append(
-            "- One game cannot tell the models apart by prediction: pool several games, or leave "
-            "one out."
+            "- One game cannot tell the models apart by prediction: that takes several games, each "
+            "left out in turn."
         )
         return [line for text in told for line in _wrapped(text)]
     ratio = likelihood_ratio(qre, rqe)

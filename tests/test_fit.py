@@ -170,6 +170,16 @@ def test_games_of_two_and_of_three_players_are_pooled():
     errors = found.standard_errors()
     assert abs(found.estimates["tau"] - 0.5) < 4.0 * errors["tau"]
     assert abs(found.estimates["eps"] - 0.7) < 4.0 * errors["eps"]
+    own = rqe.solve(two[0], *(found.estimates[name] for name in ("tau", "eps"))).strategies
+    np.testing.assert_allclose(found.predict(two[0]), own, atol=1e-9)
+
+
+def test_of_games_of_two_and_of_three_players_one_may_be_left_out():
+    (two,), counts_two = simulated(21, games=1, n=20_000)
+    (three,), counts_three = simulated(22, games=1, n=20_000, shape=(2, 2, 3))
+    out = rqe.fit([two, three], counts_two + counts_three, model="qre").leave_one_out()
+    alone = rqe.fit(two, counts_two[0], model="qre")
+    assert out.values[1, 0] == pytest.approx(alone.lam[0])
 
 
 def test_a_chosen_branch_is_estimated_along():
@@ -248,6 +258,7 @@ def test_everything_fixed_is_a_likelihood():
     assert found.n_parameters == 0
     assert found.log_likelihood == pytest.approx(-174.764532, abs=1e-6)
     assert found.estimates == {}
+    assert repr(found) == "<Fit: QRE (entropy) to 1 game, log-likelihood -174.764532>"
 
 
 def test_predictions_are_equilibria_and_scores_their_likelihood():
@@ -261,6 +272,14 @@ def test_predictions_are_equilibria_and_scores_their_likelihood():
     three = rqe.NormalFormGame(np.zeros((3, 2, 2, 2)))
     with pytest.raises(ValueError, match="at most 2 players"):
         found.predict(three)
+
+
+def test_a_score_is_finite_where_a_probability_is_below_the_smallest_double():
+    game = rqe.NormalFormGame.from_bimatrix([[100, 100], [0, 0]], [[1, 0], [1, 0]])
+    counts = [[99, 1], [60, 40]]
+    found = rqe.fit(game, counts, model="qre", fixed={"eps": 0.1})
+    assert found.score(game, counts) * 200 == pytest.approx(found.log_likelihood)
+    assert found.log_likelihood == pytest.approx(-1400.0, abs=0.01)
 
 
 def test_results_come_as_text_frame_latex_json_and_pickle():

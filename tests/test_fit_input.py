@@ -89,6 +89,14 @@ def test_a_branch_must_belong_to_the_game_and_the_model():
         rqe.fit(GAME, GOOD, model="nash+noise", branch=rqe.solve(GAME, 0, 1.0))
 
 
+def test_a_data_frame_of_counts_has_a_row_per_role():
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame(GOOD, index=["row", "column"], columns=["U", "D"])
+    assert rqe.fit(GAME, frame, model="qre").estimates == rqe.fit(GAME, GOOD, model="qre").estimates
+    pooled = rqe.fit([GAME, GAME], [frame, frame], model="qre")
+    assert pooled.data.counts[1][0].tolist() == GOOD[0]
+
+
 def test_the_callers_arrays_are_not_changed():
     counts = np.array(GOOD)
     before = counts.copy()

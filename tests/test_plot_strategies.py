@@ -142,6 +142,15 @@ def test_outcomes_of_solutions_by_name_and_by_function():
     np.testing.assert_allclose(ax.lines[0].get_ydata(), [s.strategies[0][0] for s in solved])
 
 
+def test_a_level_outcome_is_drawn_level_however_it_is_rounded():
+    game = rqe.catalog.load("example-4.2")
+    branch = rqe.trace(game, tau=1.5, eps=0.2, parameter="tau")  # symmetric: nobody rides free
+    ax = plot.plot_outcomes(branch, y="free_riding")
+    low, high = ax.get_ylim()
+    assert ax.lines[0].get_ydata().max() < 1e-8 < high
+    assert low < -0.01
+
+
 def test_outcomes_against_precision():
     ax = plot.plot_outcomes(rqe.trace(FREE, 0.0, 0.2), x="lam")
     assert ax.get_xscale() == "log"

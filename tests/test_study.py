@@ -65,8 +65,9 @@ def test_study_of_several_games_predicts_games_left_out(monkeypatch):
 def test_study_says_what_it_cannot_do(tmp_path, capsys):
     assert run("study", "selten_chmura") == cli.BAD_INPUT
     assert "nearest is 'selten-chmura'" in capsys.readouterr().err
-    assert run("study", "goeree-holt-palfrey") == cli.BAD_INPUT
+    assert run("study", "goeree-holt-palfrey", "--out", tmp_path / "none") == cli.BAD_INPUT
     assert "cannot be fitted" in capsys.readouterr().err
+    assert not (tmp_path / "none").exists()
     assert run("study", "ochs", "--out", tmp_path / "no" / "folder") == cli.NO_OUTPUT
     assert run("study", "ochs", "--workers", 0) == cli.BAD_INPUT
 

@@ -39,9 +39,9 @@ def _study(arguments: argparse.Namespace) -> int:
     from rqe.parallel import LostWorkersError
 
     try:
-        datasets.load(arguments.data)  # before a folder is made for it
+        known = datasets.load(arguments.data).n is not None  # else no folder is made for it
         with pool(arguments.workers) as executor:
-            folder = _folder(arguments.out)
+            folder = _folder(arguments.out) if known else None
             found = study.run(arguments.data, executor=executor)
     except ValueError as error:
         raise CommandError(one_line(error)) from error

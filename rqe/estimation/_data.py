@@ -128,7 +128,8 @@ def entries_of(value: Any, name: str) -> list[Any]:
     """Return the entries of a sequence."""
     if isinstance(value, str | bytes | dict | set) or not hasattr(value, "__iter__"):
         raise TypeError(f"{name} must be a sequence; got {value!r} of type {type(value).__name__}")
-    return list(value)
+    # the entries of a data frame are its rows, though iterating gives the names of its columns
+    return list(value.to_numpy() if hasattr(value, "columns") else value)
 
 
 def _row(given: Any, size: int, n: int | None, place: str) -> Array:

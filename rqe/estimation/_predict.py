@@ -104,10 +104,10 @@ class Equilibria(Predictor):
         for members in _by_shape(self.games).values() if points else ():
             payoffs = np.stack([self.games[g].payoffs for g in members])
             with np.errstate(divide="ignore"):
-                eps = np.stack([1.0 / point.lam for point in points])[:, None]
+                eps = np.stack([1.0 / point.lam[:2] for point in points])[:, None]
             batch = solve_batch(
                 np.broadcast_to(payoffs, (len(points), *payoffs.shape)),
-                np.stack([point.tau for point in points])[:, None], eps,
+                np.stack([point.tau[:2] for point in points])[:, None], eps,
                 players=2, tol=_TOL, threads=1,
             )  # fmt: skip
             for k, logs in enumerate(found):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from rqe.estimation._predict import Logs
     from rqe.estimation.resampling import Bootstrap, LeaveOneOut
     from rqe.parallel import Progress
     from rqe.solution import Solution
@@ -305,18 +306,20 @@ class Fit:
             If it is no game, or has more roles than there are parameters.
         """
         listed = listed_games(games)
-        most = max(game.n_players for game in listed)
+        profiles = tuple(tuple(map(np.exp, rows)) for rows in self._log_predictions(listed))
+        return profiles[0] if isinstance(games, NormalFormGame) else profiles
+
+    def _log_predictions(self, games: Sequence[NormalFormGame]) -> Logs:
+        """Return log-strategies per game and role on the principal branch."""
+        most = max(game.n_players for game in games)
         if most > self.model.n_roles:
             raise ValueError(f"games must have at most {self.model.n_roles} players; got {most}")
-        logs = build(self.model, None, None, listed).predictions(self.point)
-        profiles = tuple(tuple(np.exp(log_x) for log_x in rows) for rows in logs)
-        return profiles[0] if isinstance(games, NormalFormGame) else profiles
+        return build(self.model, None, None, games).predictions(self.point)
 
     def score(self, games: Any, counts: Any, n: Any = None) -> float:
         """Return the log-likelihood per choice of other data under the estimates; 0 is perfect."""
         data = observations(games, counts, n)
-        with np.errstate(divide="ignore"):
-            logs = [[np.log(x) for x in profile] for profile in self.predict(data.games)]
+        logs = self._log_predictions(data.games)
         return float(data.log_likelihoods(logs).sum()) / data.n_choices
 
     def rows(self, errors: str = "observed", level: float = 0.95) -> Iterator[dict[str, Any]]:
@@ -385,9 +388,9 @@ class Fit:
 
     def __repr__(self) -> str:
         """One line."""
-        values = ", ".join(f"{name} = {value:.6g}" for name, value in self.estimates.items())
+        values = "".join(f"{name} = {value:.6g}, " for name, value in self.estimates.items())
         return (
-            f"<Fit: {self.model.title} to {_report.games(len(self.data.games))}, {values}, "
+            f"<Fit: {self.model.title} to {_report.games(len(self.data.games))}, {values}"
             f"log-likelihood {self.log_likelihood:.6f}>"
         )
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _HEIGHT = 4.2  # inches
 _DOTS = 12  # points up to which a curve shows them
+_LEVEL = 1e-8  # of the payoff range: curves that move by less are level, and drawn so
 _LABELS = {
     "welfare": "welfare, sum of expected payoffs",
     "payoffs": "expected payoff",
@@ -166,5 +167,9 @@ def _finish(ax: Axes, curve: _Curve, y: str | Outcome, drawn: int) -> None:
     ax.set_ylabel(_LABELS[y] if isinstance(y, str) else getattr(y, "__name__", "outcome"))
     ax.set_title(game_words(curve.game), loc="left", size="medium")
     tidy(ax, "both")
+    low, high = ax.dataLim.intervaly
+    unit = float(curve.game.payoff_range.max())
+    if isinstance(y, str) and high - low < _LEVEL * unit:  # rounding is nothing to look at
+        ax.set_ylim(low - 0.1 * unit, high + 0.1 * unit)
     if drawn > 1:
         ax.legend(frameon=False, fontsize="small")
