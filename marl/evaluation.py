@@ -90,7 +90,7 @@ def evaluate(
     ----------
     policy : callable or sequence of callable
         One for all seats, or one per seat, see this module's docstring. It is called once a step
-        and must be stateless: episodes that are over are still shown to it.
+        and must not remember earlier steps: episodes that are over are still shown to it.
     partners : mapping of str to partner, optional
         Name and who takes the other seats: a callable or one per seat; a `marl.partners.Partner`;
         a `marl.Run` or the folder of one, all of whose teams are met. By default the scripted
