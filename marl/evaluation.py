@@ -166,6 +166,7 @@ def _per_seat(policy: Any, env: Env, name: str) -> tuple[Policy, ...]:
 
 def _teams(partner: Any, env: Env, name: str, seed: int) -> list[tuple[Policy, ...]]:
     """Teams of a partner, each with a policy per seat."""
+    from marl.envs.base import env_config
     from marl.partners import Partner
     from marl.run import Run, load_run
 
@@ -176,7 +177,9 @@ def _teams(partner: Any, env: Env, name: str, seed: int) -> list[tuple[Policy, .
     if not isinstance(partner, Run):
         return [_per_seat(partner, env, name)]
     if partner.env != env:
-        raise ValueError(f"{name} was trained in {partner.config.env}, not in this environment")
+        raise ValueError(
+            f"{name} must be trained in the environment {env_config(env)}, got {partner.config.env}"
+        )
     # Streams of their own: partners who drew the same numbers would act in step.
     return [
         tuple(numpy_policy(partner, seat=i, seed=s, rng=(seed, i)) for i in _seats(env))

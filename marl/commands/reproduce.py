@@ -47,7 +47,7 @@ def add(commands: Any) -> None:
     )
     common.add_workers(option)
     option("--quiet", action="store_true", help="no progress on standard error")
-    parser.set_defaults(command=_reproduce)  # fmt: skip
+    parser.set_defaults(command=_reproduce)
 
 
 def _reproduce(arguments: argparse.Namespace) -> int:
