@@ -26,13 +26,13 @@ def cpu(function: Callable[[], object]) -> float:
 
 def judge(folder: Path) -> tuple[str, ...]:
     """Means over the teams of a run, as words."""
+    from marl.measures import free_riding
     from marl.run import load_run
 
     teams = exact.policy_table(load_run(folder).actors)
     cross = exact.crossplay(teams)
     own = np.eye(len(teams), dtype=bool)
     work = cross.events["deliveries"][own]
-    riders = (work.min(axis=1) < 0.1 * work.sum(axis=1)).sum()
     conv = np.mean([exact.nash_conv(team).value for team in teams])
     worst = np.mean([exact.worst_case(t[s], seat=s).value for t in teams for s in (0, 1)])
     risk = [
@@ -41,12 +41,14 @@ def judge(folder: Path) -> tuple[str, ...]:
         for seat in (0, 1)
     ]
     figures = (cross.total[own].mean(), cross.total[~own].mean(), conv, worst, np.mean(risk))
+    riders = free_riding(work).sum()
     return (folder.name, str(len(teams)), *(f"{x:.1f}" for x in figures), str(riders))
 
 
 def worth(folders: list[Path]) -> None:
     """Print what the teams of runs are worth."""
-    columns = ("run", "teams", "total", "cross-play", "NashConv", "worst case", "tau 0.1", "riders")
+    figures = ("total", "cross-play", "NashConv", "worst case", "tau 0.1")
+    columns = ("run", "teams", *figures, "free-riding")
     print("| " + " | ".join(columns) + " |\n| " + " | ".join(["---"] * len(columns)) + " |")
     for folder in folders:
         print("| " + " | ".join(judge(folder)) + " |", flush=True)

@@ -90,7 +90,7 @@ def evaluate(
     ----------
     policy : callable or sequence of callable
         One for all seats, or one per seat, see this module's docstring. It is called once a step
-        and must be stateless: episodes that are over are still shown to it.
+        and must not remember earlier steps: episodes that are over are still shown to it.
     partners : mapping of str to partner, optional
         Name and who takes the other seats: a callable or one per seat; a `marl.partners.Partner`;
         a `marl.Run` or the folder of one, all of whose teams are met. By default the scripted
@@ -166,6 +166,7 @@ def _per_seat(policy: Any, env: Env, name: str) -> tuple[Policy, ...]:
 
 def _teams(partner: Any, env: Env, name: str, seed: int) -> list[tuple[Policy, ...]]:
     """Teams of a partner, each with a policy per seat."""
+    from marl.envs.base import env_config
     from marl.partners import Partner
     from marl.run import Run, load_run
 
@@ -176,7 +177,9 @@ def _teams(partner: Any, env: Env, name: str, seed: int) -> list[tuple[Policy, .
     if not isinstance(partner, Run):
         return [_per_seat(partner, env, name)]
     if partner.env != env:
-        raise ValueError(f"{name} was trained in {partner.config.env}, not in this environment")
+        raise ValueError(
+            f"{name} must be trained in the environment {env_config(env)}, got {partner.config.env}"
+        )
     # Streams of their own: partners who drew the same numbers would act in step.
     return [
         tuple(numpy_policy(partner, seat=i, seed=s, rng=(seed, i)) for i in _seats(env))

@@ -114,7 +114,9 @@ def compare(
     if len(shapes) != 1:
         raise ValueError(f"games must all have one shape, got {sorted(shapes)}")
     if algo.normalise_advantages:
-        raise ValueError("normalise_advantages must be False: it changes the unit of eps")
+        raise ValueError(
+            "normalise_advantages must be False, as True changes the unit of eps; got True"
+        )
     if not algo.eps > 0:
         raise ValueError(f"eps must be positive to compare with an equilibrium, got {algo.eps!r}")
     learned = learn(games, algo, seeds=seeds, updates=updates, seed=seed)

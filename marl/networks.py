@@ -126,8 +126,3 @@ def orthonormal(normal: Array) -> Array:
 def _in_order(net: Any) -> list[Any]:
     """Layers of a network from the first to the last."""
     return [net[f"Dense_{depth}"] for depth in range(len(net))]
-
-
-def param_count(params: Any) -> int:
-    """Number of weights in a pytree."""
-    return sum(int(np.size(leaf)) for leaf in jax.tree.leaves(params))

@@ -90,7 +90,7 @@ def load_groups(folders: Mapping[str, Iterable[str | Path]]) -> dict[str, list[R
     runs = {name: [load_run(path) for path in paths] for name, paths in folders.items()}
     everything = [run for members in runs.values() for run in members]
     if not everything:
-        raise ValueError("runs: need at least one")
+        raise ValueError("runs must hold at least one run, got none")
     for run in everything:
         if run.env != everything[0].env:
             raise ValueError(
@@ -125,7 +125,9 @@ def curve(runs: Sequence[Run]) -> Curve:
     """
     tables = [_table(run) for run in runs]
     if any(not np.array_equal(table["steps"][0], tables[0]["steps"][0]) for table in tables):
-        raise ValueError(f"runs: logged at different steps: {[str(run.path) for run in runs]}")
+        raise ValueError(
+            f"runs must be logged at the same steps, got {[str(run.path) for run in runs]}"
+        )
     joined = {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
     event = work_event(runs[0].env.events)
     seats = range(runs[0].env.n_agents)
@@ -144,9 +146,15 @@ def _check_members(runs: Sequence[Run]) -> None:
     seeds: set[int] = set()
     for run in runs:
         if (run.config.algo, run.config.steps) != (first.algo, first.steps):
-            raise ValueError(f"runs of one method must not differ: {run.path}, {runs[0].path}")
+            raise ValueError(
+                "runs of one method must have the same settings and steps, got "
+                f"{run.path} beside {runs[0].path}"
+            )
         if seeds & set(run.seeds):
-            raise ValueError(f"runs of one method must have different seeds: {run.path}")
+            both = sorted(seeds & set(run.seeds))
+            raise ValueError(
+                f"runs of one method must have different seeds, got {both} again in {run.path}"
+            )
         seeds |= set(run.seeds)
 
 

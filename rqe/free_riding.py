@@ -323,9 +323,15 @@ def symmetric(game: NormalFormGame) -> tuple[Array, Array]:
     parts = collaboration(game)
     tolerance = _tolerance(game)
     reward, (first, second) = parts.reward, parts.costs
-    if game.shape[0] != game.shape[1] or np.abs(reward - reward.T).max() > tolerance:
+    if game.shape[0] != game.shape[1]:
         raise ValueError(
-            "game must have a symmetric shared reward, R(a, b) = R(b, a), for this bound"
+            f"game must give both players the same actions for this bound; got shape {game.shape}"
+        )
+    gap = float(np.abs(reward - reward.T).max())
+    if gap > tolerance:
+        raise ValueError(
+            "game must have a symmetric shared reward, R(a, b) = R(b, a), for this bound; "
+            f"got a difference of {gap:.3g}"
         )
     if np.abs(first - second).max() > tolerance:
         raise ValueError(

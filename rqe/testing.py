@@ -123,14 +123,19 @@ def games(
     NormalFormGame(shape=(2, 2))
     """
     if sum((zero_sum, collaborative, potential)) > 1:
-        raise ValueError("zero_sum, collaborative and potential exclude one another")
+        raise ValueError(
+            "zero_sum, collaborative and potential exclude one another; got "
+            f"{zero_sum!r}, {collaborative!r} and {potential!r}"
+        )
     count = draw(_size("players", players, 2))
     if symmetric and zero_sum and count != 2:
         raise ValueError(f"players must be 2 for a symmetric zero-sum game; got {players!r}")
     size = _size("actions", actions, 1)
     shape = (draw(size),) * count if symmetric else tuple(draw(size) for _ in range(count))
     if count * math.prod(shape) > _MOST_PAYOFFS:
-        raise ValueError(f"players and actions must make at most {_MOST_PAYOFFS} payoffs")
+        raise ValueError(
+            f"players and actions must make at most {_MOST_PAYOFFS} payoffs; got shape {shape}"
+        )
     entry = _payoffs(integer)
     if collaborative:
         return _collaborative(draw, shape, entry, symmetric, integer)

@@ -310,3 +310,10 @@ def test_criticality_of_a_game_whose_equations_are_known(cubic, name, side):
     t, x = arms.values[:, 0], arms.strategies[0][:, 1] - arms.strategies[0][:, 0]
     np.testing.assert_allclose(x, np.tanh((x + cubic * x**3) / t), atol=1e-9)
     assert (t.max() > 1.0 + 1e-6) == (side == "above")
+
+
+@pytest.mark.parametrize(("value", "got"), [(0.0, "zeros alone"), (np.inf, "infinities or NaN")])
+def test_a_direction_is_finite_and_moves_something(value, got):
+    game = rqe.catalog.load("matching-pennies")
+    with pytest.raises(ValueError, match=f"direction must be finite.*; got {got}"):
+        rqe.PayoffPath.line(game, np.full(game.payoffs.shape, value))

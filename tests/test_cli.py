@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -347,3 +350,23 @@ def test_version_imports_nothing_heavy():
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True
     )
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_workers_end_with_a_killed_program(tmp_path):
+    script = tmp_path / "program.py"
+    script.write_text(
+        "import os, signal\n"
+        "from rqe.commands.common import workers\n"
+        "if __name__ == '__main__':\n"
+        "    print(workers(2).submit(os.getpid).result(), flush=True)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    out = tmp_path / "pid"  # a file: a worker that lives on would keep a pipe open
+    with out.open("w") as file:
+        assert subprocess.run([sys.executable, script], stdout=file).returncode == -signal.SIGKILL
+    worker, deadline = Path("/proc", out.read_text().strip(), "stat"), time.monotonic() + 60
+    with contextlib.suppress(OSError):  # it is gone
+        while worker.read_text().split()[2] != "Z":
+            assert time.monotonic() < deadline, "the worker lives on"
+            time.sleep(0.05)

@@ -9,6 +9,7 @@ what it prints.
 import contextlib
 import doctest
 import importlib
+import inspect
 import io
 import os
 import pkgutil
@@ -134,3 +135,32 @@ def test_package_docstring_examples(package, workplace):
 def test_example_scripts_run(script, workplace, capsys):
     runpy.run_path(str(script), run_name="__main__")
     assert capsys.readouterr().out
+
+
+def links(page):
+    """Pages of docs/ to which a page links."""
+    targets = re.findall(r"\]\(([^)#:]+\.md)", page.read_text(encoding="utf-8"))
+    return {(page.parent / target).resolve() for target in targets}
+
+
+def test_every_page_is_reached_from_the_index():
+    reached, ahead = set(), [ROOT / "docs" / "index.md"]
+    while ahead:
+        page = ahead.pop()
+        if page not in reached:
+            reached.add(page)
+            ahead.extend(links(page))
+    assert {page for page in PAGES if "docs" in page.parts} <= reached
+
+
+@pytest.mark.parametrize("package", [rqe, marl], ids=lambda package: package.__name__)
+def test_the_reference_has_every_public_name(package):
+    entries = [
+        entry
+        for page in (ROOT / "docs" / "reference").glob("*.md")
+        for entry in re.findall(r"^::: (\S+)", page.read_text(encoding="utf-8"), re.MULTILINE)
+    ]
+    shown = {entry.rpartition(".")[2] for entry in entries}
+    modules = {name for entry in entries for name in entry.split(".")}  # shown in parts
+    for name in package.__all__:
+        assert name in (modules if inspect.ismodule(getattr(package, name)) else shown), name

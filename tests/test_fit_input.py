@@ -71,7 +71,7 @@ def test_pooled_data_must_match():
     with pytest.raises(ValueError, match=r"counts\[1\]\[0\] must hold finite"):
         rqe.fit([GAME, GAME], [GOOD, [[-1, 1], [1, 1]]])
     three = rqe.NormalFormGame(np.random.default_rng(0).random((3, 2, 2, 2)))
-    with pytest.raises(ValueError, match="shared must be True"):
+    with pytest.raises(ValueError, match=r"shared must be True .*; got False"):
         rqe.fit([GAME, three], [GOOD, [[1, 2]] * 3], shared=False)
 
 

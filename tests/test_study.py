@@ -117,7 +117,11 @@ def test_fit_pools_games_and_reads_frequencies(tmp_path, capsys):
         ("player,action,count\n3,1,5\n", "line 2: player must be one of"),
         ("player,action,count\n1,x,5\n", "line 2: action must be one of"),
         ("player,action,count\n1,1,five\n", "line 2: count must be a number; got 'five'"),
-        ("player,action,count\n1,1,5\n1,1,5\n", "line 3: this action has a row already"),
+        (
+            "player,action,count\n1,1,5\n1,1,5\n",
+            "line 3: action '1' of player '1' has a row already",
+        ),
+        ("player,action,frequency,n\n1,1,.5,8\n1,2,.5,9\n", "n must be 8, as in an earlier row"),
         ("player,action,count\n1,1,5\n", "there is no row for action"),
         (COUNTS.replace("67", "-67"), "finite numbers >= 0"),
         (COUNTS.replace("67", "6.7"), "whole numbers of choices"),

@@ -105,9 +105,9 @@ def test_a_failing_conjecture_shrinks_to_a_readable_game():
     [
         (lambda: testing.games(1), "players must be a whole number >= 2"),
         (lambda: testing.games(actions=(3, 2)), "actions must be"),
-        (lambda: testing.games(zero_sum=True, potential=True), "exclude one another"),
+        (lambda: testing.games(zero_sum=True, potential=True), "exclude one another; got True"),
         (lambda: testing.games(3, symmetric=True, zero_sum=True), "players must be 2"),
-        (lambda: testing.games(12, 12), "at most 20000 payoffs"),
+        (lambda: testing.games(12, 12), r"at most 20000 payoffs; got shape \(12, "),
         (lambda: testing.risk_parameters(least_eps=0.0), "least_eps must be in"),
         (lambda: testing.risk_parameters(most_tau=-1.0), "most_tau must be >= 0"),
     ],

@@ -71,7 +71,7 @@ def add(commands: Any) -> None:
     common.add_workers(option)
     common.add_patience(option)
     option("--quiet", action="store_true", help="no progress on standard error")
-    parser.set_defaults(command=_benchmark)  # fmt: skip
+    parser.set_defaults(command=_benchmark)
 
 
 def _variant(text: str) -> tuple[str, dict[str, Any]]:

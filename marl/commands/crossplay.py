@@ -51,7 +51,7 @@ def add(commands: Any) -> None:
     )
     option("--seed", type=common.natural, default=0, help="of all randomness (0)")
     option("--no-exact", action="store_true", help="leave out exact values (kitchen)")
-    parser.set_defaults(command=_crossplay)  # fmt: skip
+    parser.set_defaults(command=_crossplay)
 
 
 def parse_runs(texts: list[str]) -> dict[str, list[str]]:

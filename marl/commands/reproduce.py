@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import shlex
 from pathlib import Path
 from typing import Any
@@ -47,7 +46,7 @@ def add(commands: Any) -> None:
     )
     common.add_workers(option)
     option("--quiet", action="store_true", help="no progress on standard error")
-    parser.set_defaults(command=_reproduce)  # fmt: skip
+    parser.set_defaults(command=_reproduce)
 
 
 def _reproduce(arguments: argparse.Namespace) -> int:
@@ -86,27 +85,6 @@ def _reproduce(arguments: argparse.Namespace) -> int:
 
 def workers(count: int) -> Any:
     """A pool of that many processes, or none for one."""
-    if count == 1:
-        return contextlib.nullcontext()
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor
+    from rqe.commands import common as shared  # not before it is needed: help is quick
 
-    # JAX has threads: a forked process could hang.
-    context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(count, mp_context=context, initializer=_die_with_parent)
-
-
-def _die_with_parent() -> None:
-    """End this worker when the program is killed: nothing is lost but the interval it is in."""
-    import multiprocessing
-    import os
-    import threading
-
-    parent = multiprocessing.parent_process()
-
-    def wait() -> None:
-        if parent is not None:
-            parent.join()
-            os._exit(1)
-
-    threading.Thread(target=wait, daemon=True).start()
+    return shared.workers(count)

@@ -81,7 +81,7 @@ def add(commands: Any) -> None:
     )
     common.add_patience(option)
     option("--quiet", action="store_true", help="no progress on standard error")
-    parser.set_defaults(command=_train)  # fmt: skip
+    parser.set_defaults(command=_train)
 
 
 def _train(arguments: argparse.Namespace) -> int:

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-Placed = list[tuple[int, "Singular"]]
 
 _ENDS = {
     _follow.WINDOW: "it ends at the edges of the window",

@@ -9,7 +9,6 @@ window.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -256,6 +255,3 @@ def payoff_family(path: PayoffPath, concept: Concept, window: tuple[float, float
     """Return the games of a path, scaled to a window."""
     start, end = window
     return PayoffFamily(path.game(end), concept, path, start, abs(end - start) / _LENGTH)
-
-
-Maker = Callable[["NormalFormGame", Concept], Family]

@@ -93,7 +93,8 @@ class PayoffPath:
                 f"got {step.shape}"
             )
         if not np.isfinite(step).all() or not step.any():
-            raise ValueError("direction must be finite, and not zero everywhere")
+            got = "zeros alone" if np.isfinite(step).all() else "infinities or NaN"
+            raise ValueError(f"direction must be finite, and not zero everywhere; got {got}")
         return cls(
             lambda t: game.payoffs + t * step, derivative=lambda t: step, name=name, game=game
         )

@@ -1,11 +1,16 @@
-"""What the commands share: exit codes, errors of one line, numbers, outputs written whole."""
+"""What the commands share: exit codes, errors of one line, numbers, workers, whole outputs."""
 
 from __future__ import annotations
 
+import contextlib
 import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
 
 SOLVED, NOT_CONVERGED, BAD_INPUT, NO_OUTPUT, INTERNAL = 0, 1, 2, 3, 70
 
@@ -63,3 +68,33 @@ def one_line(error: BaseException) -> str:
 def complain(message: str) -> None:
     """Print one line on standard error."""
     print(f"rqe: {message}", file=sys.stderr)
+
+
+def workers(count: int) -> contextlib.AbstractContextManager[Executor | None]:
+    """Return a pool of fresh processes that end with this one, or nothing for one worker."""
+    if count < 1:
+        raise CommandError(f"--workers must be at least 1; got {count}")
+    if count == 1:
+        return contextlib.nullcontext()
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
+    # Compiled code and JAX have threads: a forked process could hang.
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(count, mp_context=context, initializer=_die_with_parent)
+
+
+def _die_with_parent() -> None:
+    """End this worker when the program is killed; alone it would wait for work for ever."""
+    import multiprocessing
+    import os
+    import threading
+
+    parent = multiprocessing.parent_process()
+
+    def wait() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()

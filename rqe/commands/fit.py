@@ -125,12 +125,18 @@ def _counts(
         i = _index(row["player"], games[g].players, f"{path}, line {line}: player")
         a = _index(row["action"], games[g].actions[i], f"{path}, line {line}: action")
         if (g, i, a) in values:
-            raise ValueError(f"{path}, line {line}: this action has a row already")
+            raise ValueError(
+                f"{path}, line {line}: action {row['action']!r} of player {row['player']!r} has a "
+                "row already"
+            )
         values[g, i, a] = _number(row[what], f"{path}, line {line}: {what}")
         if what == "frequency":
             n = _number(row["n"], f"{path}, line {line}: n")
             if sizes.setdefault((g, i), n) != n:
-                raise ValueError(f"{path}, line {line}: n differs from an earlier row of the role")
+                raise ValueError(
+                    f"{path}, line {line}: n must be {sizes[g, i]:g}, as in an earlier row of the "
+                    f"role; got {n:g}"
+                )
     return _arranged(path, values, games), _arranged_sizes(sizes, games)
 
 

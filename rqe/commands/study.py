@@ -6,7 +6,15 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from rqe.commands.common import NO_OUTPUT, NOT_CONVERGED, SOLVED, CommandError, one_line, write
+from rqe.commands.common import (
+    NO_OUTPUT,
+    NOT_CONVERGED,
+    SOLVED,
+    CommandError,
+    one_line,
+    workers,
+    write,
+)
 
 _EPILOG = """\
 examples:
@@ -35,12 +43,11 @@ def add(commands: Any) -> None:
 def _study(arguments: argparse.Namespace) -> int:
     """Compute, print and write."""
     from rqe import datasets, study
-    from rqe.commands.sweep import _executor as pool
     from rqe.parallel import LostWorkersError
 
     try:
         known = datasets.load(arguments.data).n is not None  # else no folder is made for it
-        with pool(arguments.workers) as executor:
+        with workers(arguments.workers) as executor:
             folder = _folder(arguments.out) if known else None
             found = study.run(arguments.data, executor=executor)
     except ValueError as error:

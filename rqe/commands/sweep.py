@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 from collections.abc import Callable
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -16,12 +15,11 @@ from rqe.commands.common import (
     check_output,
     number,
     one_line,
+    workers,
     write,
 )
 
 if TYPE_CHECKING:
-    from concurrent.futures import Executor
-
     import pandas
 
 _EPILOG = """\
@@ -109,7 +107,7 @@ def _table(games: dict[str, Any], arguments: argparse.Namespace) -> pandas.DataF
 
     one = len(games) == 1
     try:
-        with _executor(arguments.workers) as executor:
+        with workers(arguments.workers) as executor:
             return sweep(
                 next(iter(games.values())) if one else games, arguments.tau, arguments.eps,
                 penalty=arguments.penalty, regularizer=arguments.regularizer,
@@ -131,15 +129,3 @@ def _shown() -> bool:
     import importlib.util
 
     return importlib.util.find_spec("tqdm") is not None
-
-
-def _executor(workers: int) -> contextlib.AbstractContextManager[Executor | None]:
-    """Return a pool of fresh processes, or nothing for one worker."""
-    if workers < 1:
-        raise CommandError(f"--workers must be at least 1; got {workers}")
-    if workers == 1:
-        return contextlib.nullcontext()
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor
-
-    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))

@@ -152,7 +152,9 @@ def of(
     n_roles = max(game.n_players for game in games)
     common = _shared(shared, kinds)
     if set(kinds) - common - {"noise"} and min(game.n_players for game in games) < n_roles:
-        raise ValueError("shared must be True for games with different numbers of players")
+        raise ValueError(
+            f"shared must be True for games with different numbers of players; got {shared!r}"
+        )
     given = _fixed(fixed, kinds, n_roles)
     free: list[Parameter] = []
     for kind in kinds:

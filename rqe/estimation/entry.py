@@ -127,7 +127,10 @@ def _anchors(branch: Any, data: Observations, model: _model.Model) -> tuple[Solu
             f"branch must hold one solution per game, {len(data.games)} in all; got {len(anchors)}"
         )
     if model.kind == "nash+noise" or model.estimator != "fixed_point":
-        raise ValueError("branch must be 'principal' where no equilibria depend on parameters")
+        raise ValueError(
+            "branch must be 'principal' where no equilibria depend on parameters, with "
+            f"model={model.kind!r} and estimator={model.estimator!r}; got solutions"
+        )
     for g, (anchor, game) in enumerate(zip(anchors, data.games, strict=True)):
         if not isinstance(anchor, Solution):
             raise TypeError(f"branch[{g}] must be an rqe.Solution; got {type(anchor).__name__}")

@@ -118,7 +118,10 @@ def _curve(path: Path, x: str | None) -> _Curve:
     else:
         game = path[0].game
         if any(solution.game.shape != game.shape for solution in path):
-            raise ValueError("results must be equilibria of games of one shape along a curve")
+            shapes = sorted({solution.game.shape for solution in path})
+            raise ValueError(
+                f"results must be equilibria of games of one shape along a curve; got {shapes}"
+            )
         differ = any((solution.tau != path[0].tau).any() for solution in path)
         parameter = x or ("tau" if differ else "eps")
         values = np.array([s.tau if parameter == "tau" else s.eps for s in path])

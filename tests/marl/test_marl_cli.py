@@ -2,12 +2,8 @@
 
 import json
 import shutil
-import signal
 import subprocess
 import sys
-import tempfile
-import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -242,33 +238,3 @@ def test_workers_are_processes_that_were_not_forked():
     pool = workers(2)
     assert pool._mp_context.get_start_method() == "spawn"
     pool.shutdown()
-
-
-def _alive(pid):
-    """Whether a process runs; one that only waits to be collected does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
-    except OSError:
-        return False
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
-def test_workers_end_with_a_killed_program():
-    """A worker that went on alone would hold the run's folder, and nobody would know."""
-    program = """
-import os, signal
-from marl.commands.reproduce import workers
-if __name__ == "__main__":
-    pool = workers(2)
-    print(pool.submit(os.getpid).result(), flush=True)
-    os.kill(os.getpid(), signal.SIGKILL)
-"""
-    with tempfile.NamedTemporaryFile("w", suffix=".py") as file:
-        file.write(program)
-        file.flush()
-        done = subprocess.run([sys.executable, file.name], capture_output=True, text=True)
-    assert done.returncode == -signal.SIGKILL, done.stderr
-    deadline = time.monotonic() + 60
-    while _alive(int(done.stdout)):
-        assert time.monotonic() < deadline, "the worker lives on"
-        time.sleep(0.05)
