@@ -11,10 +11,11 @@ import numpy as np
 
 from rqe import _plain
 from rqe._batch_input import games_of, parameter, players_of, threads_of
+from rqe._input import tolerance
 from rqe.concepts import PENALTIES, REGULARIZERS, one_of
 from rqe.games import NormalFormGame
 from rqe.solution import ConvergenceError, Solution
-from rqe.solve import _tolerance, solve
+from rqe.solve import solve
 from rqe.status import Status
 
 if TYPE_CHECKING:
@@ -249,7 +250,7 @@ def solve_batch(
     count = math.prod(batch)
     work = _Work(
         games.reshape(count, *games.shape[len(batch) :]), tau.reshape(count, n_players),
-        eps.reshape(count, n_players), penalty, regularizer, _tolerance(tol),
+        eps.reshape(count, n_players), penalty, regularizer, tolerance(tol),
     )  # fmt: skip
     _spread(work, threads_of(threads))
     failed = work.status != _CONVERGED

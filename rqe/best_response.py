@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rqe import _adversary as adversary
+from rqe._input import checked_game
 from rqe.concepts import Concept
-from rqe.solve import _game
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -116,7 +116,7 @@ def best_response(
     >>> response.strategy.tolist(), round(response.gain, 12)
     ([1.0, 0.0], 0.8)
     """
-    concept = Concept.of(_game(game), tau, eps, penalty, regularizer)
+    concept = Concept.of(checked_game(game), tau, eps, penalty, regularizer)
     logs = _logs(profile, game.shape)
     return _respond(game, concept, logs, _index(player, game.n_players))
 
@@ -158,7 +158,7 @@ def regret(
     >>> round(rqe.regret(game, [[0.5, 0.5], [0.9, 0.1]]), 12)
     0.8
     """
-    concept = Concept.of(_game(game), tau, eps, penalty, regularizer)
+    concept = Concept.of(checked_game(game), tau, eps, penalty, regularizer)
     logs = _logs(profile, game.shape)
     return max(_respond(game, concept, logs, i).gain for i in range(game.n_players))
 

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rqe import _plain, report
+from rqe._input import checked_game
 from rqe.bifurcation import _build, _follow
 from rqe.bifurcation._atlas import Atlas, chords
 from rqe.bifurcation._system import System
 from rqe.bifurcation.bifurcation import Bifurcation, from_singular
 from rqe.bifurcation.stability import Stability, of_points
 from rqe.concepts import Concept, seconds
-from rqe.solve import _game, solve
+from rqe.solve import solve
 from rqe.trace import family_of
 
 if TYPE_CHECKING:
@@ -224,7 +225,7 @@ def diagram(
     >>> [point.kind for point in found.bifurcations], [len(found), found.finished]
     (['fold'], [2, True])
     """
-    concept = Concept.of(_game(game), tau, eps, penalty, regularizer)
+    concept = Concept.of(checked_game(game), tau, eps, penalty, regularizer)
     family = family_of(game, concept, parameter, window)
     if isinstance(samples, bool) or not isinstance(samples, Integral) or samples < 0:
         raise ValueError(f"samples must be an integer of at least 0; got {samples!r}")

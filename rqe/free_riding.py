@@ -29,10 +29,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rqe._input import checked_game
 from rqe.concepts import one_of
 from rqe.games._checks import doubles, real_array
 from rqe.solution import solved
-from rqe.solve import _game
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -317,7 +317,7 @@ def _parameter(name: str, value: float, *, positive: bool) -> float:
 
 def symmetric(game: NormalFormGame) -> tuple[Array, Array]:
     """Return (R, c) of a two-player game with symmetric shared reward and one cost vector."""
-    _game(game)
+    checked_game(game)
     if game.n_players != 2:
         raise ValueError(f"game must have two players for this bound; got {game.n_players}")
     parts = collaboration(game)

@@ -8,12 +8,10 @@ makes an answer "converged".
 from __future__ import annotations
 
 import math
-from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-import numpy as np
-
 from rqe import concepts
+from rqe._input import checked_game, log_start, tolerance
 from rqe.check import check
 from rqe.concepts import Concept
 from rqe.games import AggregativeGame, NormalFormGame, QuadraticGame
@@ -24,11 +22,9 @@ from rqe.solvers import Solver, by_name
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike
 
     from rqe.gaussian_solution import GaussianSolution
-
-    Array = NDArray[np.float64]
 
 _OTHERS = "other equilibria may exist; this is the one on the principal branch"
 _NEAR_START = (
@@ -141,20 +137,20 @@ def solve(
     >>> round(float(solution.strategies[0][0]), 9)
     0.608229833
     """
-    tol = _tolerance(tol)
+    tol = tolerance(tol)
     if not isinstance(game, NormalFormGame) and isinstance(game, AggregativeGame | QuadraticGame):
         _gaussian_only(penalty=penalty, regularizer=regularizer, solver=solver, start=start)
         return solve_gaussian(game, tau, eps, tol=tol, throw=throw)
-    concept = Concept.of(_game(game), tau, eps, penalty, regularizer)
-    log_start = None if start is None else _start(start, game.shape)
-    method = by_name(solver, log_start is not None)
-    outcome = method.run(game, concept, log_start, tol)
+    concept = Concept.of(checked_game(game), tau, eps, penalty, regularizer)
+    begin = None if start is None else log_start(start, game.shape)
+    method = by_name(solver, begin is not None)
+    outcome = method.run(game, concept, begin, tol)
     log_strategies = tuple(outcome.log_strategies)
     certificate = check(game, concept, log_strategies, outcome.witnesses)
     status = outcome.status
     if certificate.residual > tol and status is Status.CONVERGED:
         status = Status.INACCURATE
-    note = _NEAR_START if log_start is not None else _OTHERS
+    note = _NEAR_START if begin is not None else _OTHERS
     solution = Solution(
         game, concept, log_strategies, certificate, status, method.name, outcome.stats,
         (note,),
@@ -203,7 +199,7 @@ def qre(
     'logit QRE'
     """
     if not isinstance(game, NormalFormGame | AggregativeGame | QuadraticGame):
-        game = _game(game)
+        game = checked_game(game)
     if options:
         _left_out("qre, which has tau = 0 and eps = 1 / lam", ("tau", "eps"), options)
     if type(lam) is float and 0.0 < lam < math.inf:
@@ -227,7 +223,7 @@ def security(game: NormalFormGame, eps: ArrayLike = 0.0, **options: Any) -> Solu
     [0.0, 0.0]
     """
     _left_out("security, which has tau = inf", ("tau",), options)
-    return solve(_game(game), math.inf, eps, **options)
+    return solve(checked_game(game), math.inf, eps, **options)
 
 
 def _gaussian_only(**options: object) -> None:
@@ -246,45 +242,3 @@ def _left_out(where: str, names: tuple[str, ...], options: dict[str, Any]) -> No
     for name in names:
         if name in options:
             raise TypeError(f"{name} must be left out of {where}; got {options[name]!r}")
-
-
-def _game(game: NormalFormGame) -> NormalFormGame:
-    """Return ``game`` if it is one; the error says how to make one."""
-    if not isinstance(game, NormalFormGame):
-        raise TypeError(
-            "game must be an rqe.NormalFormGame (build one with rqe.NormalFormGame(payoffs) or "
-            f"rqe.read_nfg(path)); got {type(game).__name__}"
-        )
-    return game
-
-
-def _tolerance(tol: float) -> float:
-    """Return tol as a float in (0, 1)."""
-    if isinstance(tol, bool) or not isinstance(tol, Real) or not 0.0 < tol < 1.0:
-        raise ValueError(f"tol must be a number in (0, 1); got {tol!r}")
-    return float(tol)
-
-
-def _start(start: Sequence[ArrayLike], shape: tuple[int, ...]) -> list[Array]:
-    """Return the logarithms of a start profile, checked: one array of shape (n_i,) per player."""
-    if isinstance(start, str | bytes) or not hasattr(start, "__iter__"):
-        raise TypeError(f"start must be a list of one strategy per player; got {start!r}")
-    profile = list(start)
-    if len(profile) != len(shape):
-        raise ValueError(
-            f"start must hold one strategy per player, {len(shape)} in all; got {len(profile)}"
-        )
-    logs = []
-    for i, (given, n) in enumerate(zip(profile, shape, strict=True)):
-        try:
-            x = np.array(given, dtype=float)
-        except (TypeError, ValueError):
-            raise TypeError(f"start[{i}] must hold real numbers; got {given!r}") from None
-        if x.shape != (n,):
-            raise ValueError(f"start[{i}] must have shape ({n},); got shape {x.shape}")
-        if not (np.all(x > 0.0) and abs(float(x.sum()) - 1.0) <= 1e-6):
-            raise ValueError(
-                f"start[{i}] must hold positive probabilities that sum to 1; got {x.tolist()}"
-            )
-        logs.append(np.log(x / x.sum()))
-    return logs

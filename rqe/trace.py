@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rqe import concepts
+from rqe._input import checked_game, tolerance
 from rqe.bifurcation import _build, _follow
 from rqe.bifurcation._family import eps_family, payoff_family, tau_family
 from rqe.bifurcation._system import System
@@ -17,7 +18,7 @@ from rqe.bifurcation.path import PayoffPath
 from rqe.branch import Branch
 from rqe.concepts import Concept
 from rqe.solution import ConvergenceError, Solution, Status
-from rqe.solve import _game, _tolerance, solve
+from rqe.solve import solve
 from rqe.solvers import PrincipalBranch, by_name
 
 if TYPE_CHECKING:
@@ -110,8 +111,8 @@ def trace(
     >>> rqe.trace(game, eps=0.2, parameter="tau", window=(0, 2)).bifurcation_points
     (<Bifurcation: supercritical pitchfork at tau = 0.8287886937, arms below>,)
     """
-    concept = Concept.of(_game(game), tau, eps, penalty, regularizer)
-    tol = _tolerance(tol)
+    concept = Concept.of(checked_game(game), tau, eps, penalty, regularizer)
+    tol = tolerance(tol)
     method = by_name(solver, started=False)
     if not isinstance(method, PrincipalBranch):
         raise TypeError(f"solver must be 'principal_branch' or a PrincipalBranch; got {solver!r}")

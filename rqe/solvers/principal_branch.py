@@ -97,9 +97,9 @@ class PrincipalBranch:
                 split(problem.log_x.copy(), game.shape, held), Status.CONVERGED, Stats(), witnesses
             )
         found = self.follow(problem, problem.log_x, 0.0, problem.stop, tol)
-        log_x = _symmetric(game, concept, found.log_x)
+        log_x = symmetrised(game, concept, found.log_x)
         return Outcome(
-            split(log_x, game.shape, held), STATUS[found.code], _stats(found.stats), witnesses
+            split(log_x, game.shape, held), STATUS[found.code], counted(found.stats), witnesses
         )
 
     def follow(
@@ -132,7 +132,7 @@ def _kernel() -> tuple[Any, int]:
     return follow, UNSURE
 
 
-def _symmetric(game: NormalFormGame, concept: Concept, log_x: Array) -> Array:
+def symmetrised(game: NormalFormGame, concept: Concept, log_x: Array) -> Array:
     """Return log_x with rounding's asymmetry removed, for two players in the same position.
 
     The branch from the centroid keeps the game's symmetry. Where another branch crosses it the
@@ -169,7 +169,7 @@ def _arrived(found: Followed, end: float) -> Followed:
     return found._replace(code=_CONVERGED) if close else found
 
 
-def _stats(counts: Any) -> Stats:
+def counted(counts: Any) -> Stats:
     """Return the kernel's counters by name."""
     steps, evaluations, turns, bifurcations = counts.tolist()[:4]
     return Stats(steps, evaluations, turns, bifurcations)

@@ -12,7 +12,7 @@ from rqe.free_riding import free_riding
 from rqe.solve import solve
 from rqe.solvers import PrincipalBranch
 from rqe.solvers._problem import Outcome, path, split
-from rqe.solvers.principal_branch import STATUS, _stats, _symmetric
+from rqe.solvers.principal_branch import STATUS, counted, symmetrised
 from rqe.status import Status
 from rqe.sweeping._request import COLUMNS, HEAD, Entry, Request
 
@@ -51,11 +51,11 @@ class AlongEps:
         outcome = None
         if last is not None and last[0] < problem.stop and not problem.idle:
             found = self._cold.follow(problem, last[1], last[0], problem.stop, tol)
-            stats = _stats(found.stats)
+            stats = counted(found.stats)
             if STATUS[found.code] is Status.CONVERGED and not (
                 stats.turning_points or stats.bifurcations
             ):
-                log_x = _symmetric(game, concept, found.log_x)
+                log_x = symmetrised(game, concept, found.log_x)
                 outcome = Outcome(split(log_x, game.shape), Status.CONVERGED, stats, {})
         if outcome is None:
             outcome = self._cold.run(game, concept, start, tol)

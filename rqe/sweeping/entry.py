@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rqe._input import tolerance
 from rqe.concepts import PENALTIES, REGULARIZERS, one_of
-from rqe.solve import _tolerance
 from rqe.sweeping._request import Request, entries, games_of, outputs_of
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def sweep(
     request = Request(
         tuple(pairs), entries("tau", tau, alone), entries("eps", eps, alone),
         one_of("penalty", penalty, PENALTIES), one_of("regularizer", regularizer, REGULARIZERS),
-        outputs_of(outputs, alone), _tolerance(tol),
+        outputs_of(outputs, alone), tolerance(tol),
     )  # fmt: skip
     return _counted(_computed(request, path, executor, progress))
 
