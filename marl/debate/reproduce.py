@@ -24,13 +24,18 @@ Tell = Callable[[str], None]
 # Each answer earns its own reward too: a first answer hardly moves the last one, and credited with
 # that alone it would learn mostly from chance.
 _COMMON = Training(
-    credit="round", discount=0.5, lr=1.5e-4, adversary_lr=4.5e-4, warmup=5, debates=2560
+    credit="round", discount=0.5, lr=1.5e-4, adversary_lr=1.5e-3, warmup=5, debates=2560
 )
 # Much of an update is chance even in batches of 256 debates (`benchmarks.debate_signal`).
 _DRILL = replace(_COMMON, algo="ippo", questions=32, group=8, lr=3e-4, debates=15360)
 
 # The smaller learn to read more slowly: a mini that solved .31 alone solved .22 after 180 steps.
 _READS_LONGER = {"mini": 3}
+# A medium that had only read copied whatever stood first. The tag pays where one's own answer is
+# mostly wrong and the partner's is right.
+_HEEDS_TAGS: dict[str, dict[str, Any]] = {
+    "medium": {"debate_steps": 100, "own_wrong": 0.8, "partner_wrong": 0.0}
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +55,8 @@ class Plan:
     questions : int
         Held-out questions of the evaluation.
     sft : SFT
-        A mini model takes three times its steps of reading.
+        A mini model takes three times its steps of reading; a medium one learns, after reading,
+        to heed the tags.
     training : Training
         Shared by the methods, which differ in ``algo`` alone.
     drill : Training
@@ -199,7 +205,9 @@ def _make_model(plan: Plan, out: Path, size: str, seed: int) -> str:
     held_out = read_problems(out / "problems.jsonl", split="test")
     agent = build_model(size, build_tokenizer([*problems, *held_out]), seed=derive(seed, size))
     longer = _READS_LONGER.get(size, 1)
-    settings = replace(plan.sft, read_steps=longer * plan.sft.read_steps)
+    settings = replace(
+        plan.sft, read_steps=longer * plan.sft.read_steps, **_HEEDS_TAGS.get(size, {})
+    )
     accuracy = train_supervised(agent, problems, settings, seed=seed, held_out=held_out)
     agent.save(folder)
     write_whole(folder / "accuracy.json", json.dumps({"held_out": accuracy}).encode())
