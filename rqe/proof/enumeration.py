@@ -18,6 +18,7 @@ from rqe.proof._pool import Pool
 from rqe.proof._progress import reporter
 from rqe.proof.certify import given_payoffs
 from rqe.solution_set import SetStatus, SolutionSet
+from rqe.solve import _game
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -124,7 +125,7 @@ def solve_all(
     >>> found.branches[0], found.branches[1] == found.branches[2]
     ('principal branch', True)
     """
-    concept = Concept.of(game, tau, eps, penalty, regularizer)
+    concept = Concept.of(_game(game), tau, eps, penalty, regularizer)
     _check_options(starts, max_dimensions, time_limit)
     from rqe.enumeration import _clock, nash
 
