@@ -251,11 +251,12 @@ def free_riding_bound(game: NormalFormGame, tau: float, eps: float, kind: str = 
     if spread == 0.0 or tau == 0.0:
         return spread
     if kind != "sharp":
-        level = float(_level(found, np.array(eps), kind))
+        with np.errstate(divide="ignore", over="ignore"):
+            level = float(_level(found, np.array(eps), kind))
         return min(spread, spread * math.sqrt(level / tau))
     from scipy.optimize import brentq
 
-    target = float(found.interaction) / (2.0 * eps * eps * tau)
+    target = float(found.interaction) / (2.0 * eps) / eps / tau  # eps^2 may vanish
     if _divergence(1.0 - 1e-15) <= target:
         return spread
     upper = min(1.0 - 1e-15, math.sqrt(target / 2.0) + 1e-300)  # t log(...) >= 2 t^2

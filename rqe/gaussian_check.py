@@ -296,14 +296,19 @@ def _mean_log(values: NDArray[np.floating[Any]], tau: Array) -> Array:
 
 
 def _relative(gap: Array, size: Array) -> float:
-    """Largest gap relative to the largest size of its player (first axis), 0 where both are 0."""
+    """Largest gap relative to the largest size of its player (first axis), 0 where both are 0.
+
+    What overflows cannot be judged: inf.
+    """
     gaps = np.abs(gap).reshape(len(gap), -1).max(axis=1)
     sizes = size.reshape(len(size), -1).max(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratios = np.where(gaps > 0.0, gaps / sizes, 0.0)
-    return float(ratios.max())
+        ratios = np.where(gaps == 0.0, 0.0, gaps / sizes)
+    judged = np.isfinite(gaps) & np.isfinite(sizes)
+    return float(np.where(judged, ratios, np.inf).max())
 
 
 def _at_least_zero(regrets: Array) -> float:
-    """Return the largest regret; rounding may put it below 0."""
-    return max(0.0, float(regrets.max()))
+    """Return the largest regret; rounding may put it below 0, and overflow makes it unknown."""
+    largest = float(regrets.max())
+    return math.inf if math.isnan(largest) else max(0.0, largest)

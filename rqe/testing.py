@@ -22,7 +22,9 @@ from __future__ import annotations
 
 import itertools
 import math
+import operator
 from fractions import Fraction
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -32,6 +34,7 @@ try:
 except ImportError as error:
     raise ImportError("rqe.testing needs hypothesis: pip install 'rqe[testing]'") from error
 
+from rqe._input import checked_game
 from rqe.games import AggregativeGame, NormalFormGame
 
 if TYPE_CHECKING:
@@ -67,7 +70,11 @@ def _payoffs(integer: bool) -> SearchStrategy[Any]:
 
 def _size(name: str, value: Any, low: int) -> SearchStrategy[int]:
     """Return a strategy for a number given as an int or as (least, most), checked."""
-    least, most = (value, value) if isinstance(value, int) else value
+    pair = (value, value) if isinstance(value, Integral) else value
+    try:
+        least, most = map(operator.index, pair)
+    except (TypeError, ValueError):
+        least, most = low, low - 1
     if not low <= least <= most:
         raise ValueError(
             f"{name} must be a whole number >= {low} or a range (least, most); got {value!r}"
@@ -240,9 +247,14 @@ def profiles(draw: DrawFn, game: NormalFormGame, *, interior: bool = True) -> tu
         Its shape is used.
     interior : bool
         Whether every action has a positive probability, as `rqe.solve` wants for a start.
+
+    Raises
+    ------
+    TypeError
+        If the game is not a finite one.
     """
     out = []
-    for n in game.shape:
+    for n in checked_game(game).shape:
         least = 1 if interior else 0
         weights = draw(st.lists(st.integers(least, 20), min_size=n, max_size=n).filter(any))
         out.append(np.array(weights, dtype=float) / sum(weights))

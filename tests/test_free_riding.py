@@ -176,3 +176,10 @@ def test_edges():
 def test_errors_name_the_rule(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_bound_at_the_least_eps_excludes_nothing(kind):
+    game = rqe.NormalFormGame.collaborative([[1, 1], [1, 0]], [0.4, 0.0])
+    for tau, eps in ((1.0, 1e-200), (1e-300, 1e-100), (1.0, 5e-324)):
+        assert rqe.free_riding_bound(game, tau, eps, kind) == 0.4

@@ -151,3 +151,17 @@ def test_other_entry_points():
     for call in finite_only:
         with pytest.raises(TypeError, match="NormalFormGame"):
             call(GAME)
+
+
+def test_finite_games_alone_have_a_list_of_all_equilibria():
+    with pytest.raises(TypeError, match=r"game must be an rqe\.NormalFormGame .*AggregativeGame"):
+        rqe.solve_all(rqe.AggregativeGame(1.0, 1.0, [1.0, 1.0]), 1.0, 1.0)  # type: ignore[arg-type]
+
+
+def test_what_overflows_is_not_certified():
+    game = rqe.AggregativeGame(1e200, 1.0, [1e-200, 1.0])  # its gains exceed doubles
+    solution = rqe.solve(game, 0.0, 1.0, throw=False)
+    assert (solution.status, solution.residual) == (rqe.Status.INACCURATE, np.inf)
+    assert solution.regret == np.inf
+    with pytest.raises(rqe.ConvergenceError):
+        rqe.solve(game, 0.0, 1.0)

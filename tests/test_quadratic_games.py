@@ -71,6 +71,13 @@ def test_blocks_and_matrices_make_the_same_game():
     np.testing.assert_array_equal(mixed.block(0, 1, 0), [[1.0, 2.0]])
 
 
+def test_pairs_of_players_may_be_integers_of_numpy():
+    first, second = np.arange(2)
+    blocks = [{(first, first): -1.0, (first, second): 0.5}, {(second, second): -1.0}]
+    plain = rqe.QuadraticGame([{(0, 0): -1.0, (0, 1): 0.5}, {(1, 1): -1.0}])
+    assert rqe.QuadraticGame(blocks) == plain
+
+
 @pytest.mark.parametrize(
     "game", [GAME, curved()[0], rqe.QuadraticGame(TWO), games.cournot(3, 1, [1, 1])]
 )
@@ -169,6 +176,8 @@ def test_refused_dims_labels_and_types():
             rqe.QuadraticGame(pair, dims=dims)
     with pytest.raises(ValueError, match="dims must be those of the own blocks"):
         rqe.QuadraticGame([{(0, 0): -np.eye(2)}, {(1, 1): -1.0}], dims=(1, 2))
+    with pytest.raises(TypeError, match="costs must be a matrix or a number for each player"):
+        games.team(1.0, 1.0, 5.0)
     with pytest.raises(TypeError, match="quadratic must be one symmetric matrix"):
         rqe.QuadraticGame(3)
     with pytest.raises(TypeError, match="H must hold real numbers"):
@@ -198,6 +207,8 @@ def test_refused_dims_labels_and_types():
         (lambda: games.network_game([[0, 1]], 1, 0.1), "adjacency must be N x N"),
         (lambda: games.network_game([[0, 1], [1, 2]], 1, 0.1), r"adjacency\[1, 1\] = 2"),
         (lambda: games.network_game([[0, 1], [1, 0]], [1, 2, 3], 0.1), "benefits must have 2"),
+        (lambda: games.team(1.0, 1.0, [1.0]), "costs must hold one matrix for each of at least 2"),
+        (lambda: games.cournot(np.nan, 1, [1, 1]), "intercept must be finite, got nan$"),
         (lambda: games.team(1.0, 1.0, [1.0, -1.0]), r"costs\[1\] must be positive definite"),
         (lambda: games.team(np.eye(2), [1, 1], [np.eye(2), 1.0]), r"costs\[1\] must have shape"),
     ],

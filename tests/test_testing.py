@@ -115,3 +115,19 @@ def test_a_failing_conjecture_shrinks_to_a_readable_game():
 def test_errors(strategy, message):
     with pytest.raises(ValueError, match=message):
         find(strategy(), lambda _: True, settings=QUICK)
+
+
+@pytest.mark.parametrize("size", [2.5, "2", None, (2,), (2, 3, 4), (2, 2.5)])
+def test_sizes_that_are_none_are_named(size):
+    with pytest.raises(ValueError, match="players must be a whole number >= 2 or a range"):
+        find(testing.games(players=size), lambda game: True)
+
+
+def test_sizes_may_be_integers_of_numpy():
+    assert find(testing.games(np.int64(2), np.int64(1)), lambda game: True).shape == (1, 1)
+
+
+def test_profiles_are_of_finite_games():
+    quadratic = rqe.AggregativeGame(1.0, 1.0, [1.0, 1.0])
+    with pytest.raises(TypeError, match=r"game must be an rqe\.NormalFormGame"):
+        find(testing.profiles(quadratic), lambda profile: True)

@@ -150,6 +150,25 @@ def test_tau_that_changes_nothing_is_left_out():
     one_sided = theorem_1.check(game, [0.1, 0.1], [0.5, 0.0])  # only player 2 faces noise
     assert one_sided.holds
     assert one_sided.note.startswith("tau[1]")
+    for target, tau in ((0.0, 1.0), (1.0, np.nextafter(2.0, 0.0))):  # nothing is left to gain
+        found = theorem_1.check(rqe.AggregativeGame(1.0, target, [1.0, 1.0]), tau, 1.0)
+        assert (found.holds, found.margin) == (True, math.inf)
+
+
+def test_theorem_1_is_judged_beyond_the_rounding_of_the_noise():
+    game = rqe.AggregativeGame(1.0, 1.0, np.ones(10_000))  # J = -2500, what can be gained 5e-9
+    found = theorem_1.check(game, 1e-5, 1.0, players=[0])
+    assert found.holds
+    assert 0.0 < found.margin == pytest.approx(_gain_of_one(10_000), rel=1e-6)
+
+
+def _gain_of_one(count):
+    """1 - (d'/d)^2 where player 0's tau rises from 1e-5 by a tenth of what is left."""
+    V = (count - 1) / 2
+    tau = 1e-5 + 0.1 * (1 / V - 1e-5)
+    others = (count - 1) / (1 - 1e-5 * V)
+    sums = [1.0 + others + 1.0 / (1 - t * V) for t in (1e-5, tau)]
+    return 1.0 - (sums[0] / sums[1]) ** 2
 
 
 @pytest.mark.parametrize("n", [2, 3, 4])
@@ -215,6 +234,10 @@ def test_registry():
         theorems.by_name("theorem-2-sharpe")
     with pytest.raises(ValueError, match="there are theorem-1"):
         theorems.by_name("zzz")
+    three = "the nearest are 'theorem-2-published', 'theorem-2-corrected', 'theorem-2-sharp'"
+    for name in ("theorem-2", "Theorem_2", "theorem 2"):
+        with pytest.raises(ValueError, match=three):
+            theorems.by_name(name)
 
 
 def test_checks_refuse_what_the_claims_do_not_speak_about():
@@ -231,12 +254,26 @@ def test_checks_refuse_what_the_claims_do_not_speak_about():
     for name in ("theorem-1", "example-4.1", "proposition-b.1", "theorem-1-matrix-costs"):
         with pytest.raises(ValueError, match="game must be"):
             theorems.by_name(name).check(game, 1.0, 1.0)
+    quadratic = rqe.AggregativeGame(1.0, 1.0, [1.0, 1.0])
+    for name in ("interior-bound", "identity"):
+        with pytest.raises(TypeError, match=r"game must be an rqe\.NormalFormGame"):
+            theorems.by_name(name).check(quadratic, 1.0, 1.0)
+    for name, one in (("theorem-1", quadratic), ("identity", game)):
+        with pytest.raises(TypeError, match="tau must"):
+            theorems.by_name(name).check(one, "a", 0.2)
+    with pytest.raises(ValueError, match="tau must be one number or a list of 2"):
+        theorems.by_name("theorem-1").check(quadratic, [1, 1, 1], 0.2)
     with pytest.raises(ValueError, match=r"example 4\.2"):
         theorems.by_name("example-4.2").check(game, 1.0, 0.3)
     with pytest.raises(ValueError, match="two players"):
         theorems.by_name("uniqueness-weak").check(rqe.catalog.load("free-riding", players=3), 1, 1)
     with pytest.raises(ValueError, match="examples must be at least 1"):
         theorems.by_name("identity").search(np.random.default_rng(0), 0)
+
+
+def test_evidence_is_plain_numbers():
+    found = theorems.by_name("interior-bound").check(rqe.catalog.load("stag-hunt"), 1.0, 1.0)
+    assert (type(found.holds), type(found.margin)) == (bool, float)
 
 
 def test_uniqueness_is_claimed_only_where_the_condition_holds():

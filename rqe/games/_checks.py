@@ -86,8 +86,8 @@ def check_finite(data: NDArray[np.float64], name: str) -> None:
         raise ValueError(
             f"{name} must span a range that a double can hold, got {low:g} to {high:g}"
         )
-    where = ", ".join(map(str, bad[0]))
-    raise ValueError(f"{name} must be finite, got {name}[{where}] = {data[tuple(bad[0])]}")
+    where = f"{name}[{', '.join(map(str, bad[0]))}] = " if data.ndim else ""
+    raise ValueError(f"{name} must be finite, got {where}{data[tuple(bad[0])]}")
 
 
 def literals(raw: NDArray[Any], data: NDArray[np.float64]) -> NDArray[np.object_] | None:

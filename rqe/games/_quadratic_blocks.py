@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -111,9 +112,9 @@ def _from_blocks(
 def _pair(key: Any, count: int, name: str) -> tuple[int, int]:
     """`key` as a pair of player numbers."""
     valid = isinstance(key, tuple) and len(key) == 2
-    if not valid or not all(isinstance(j, int) and 0 <= j < count for j in key):
+    if not valid or not all(isinstance(j, Integral) and 0 <= j < count for j in key):
         raise ValueError(f"{name} must have pairs (j, k) of players 0, ..., {count - 1}; got {key}")
-    return key[0], key[1]
+    return int(key[0]), int(key[1])
 
 
 def _block(value: Any, name: str, shape: tuple[int, int], symmetric: bool) -> Array:

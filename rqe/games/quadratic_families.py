@@ -317,8 +317,12 @@ def team(H: ArrayLike, target: ArrayLike, costs: Any) -> QuadraticGame:
     weight = checks.symmetric(H, "H")
     checks.check_definite(weight, "H", 1)
     aim, n = checks.vector(target, "target", len(weight)), len(weight)
+    if not hasattr(costs, "__iter__"):
+        raise TypeError(f"costs must be a matrix or a number for each player; got {costs!r}")
     private = [checks.symmetric(cost, f"costs[{i}]") for i, cost in enumerate(costs)]
     count = len(private)
+    if count < 2:
+        raise ValueError(f"costs must hold one matrix for each of at least 2 players; got {count}")
     shared, matrices = np.kron(np.ones((count, count)), -weight), []
     for i, cost in enumerate(private):
         if cost.shape != weight.shape:

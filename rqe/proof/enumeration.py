@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rqe import uniqueness
+from rqe._input import checked_game
 from rqe.concepts import Concept, seconds
 from rqe.proof import _complete
 from rqe.proof._complete import Verdict
@@ -125,7 +126,7 @@ def solve_all(
     >>> found.branches[0], found.branches[1] == found.branches[2]
     ('principal branch', True)
     """
-    concept = Concept.of(game, tau, eps, penalty, regularizer)
+    concept = Concept.of(checked_game(game), tau, eps, penalty, regularizer)
     _check_options(starts, max_dimensions, time_limit)
     from rqe.enumeration import _clock, nash
 

@@ -45,9 +45,10 @@ def solve(game: AggregativeGame, tau: Array, eps: Array) -> _gaussian.Outcome:
     bounds = ends.min(axis=1)
     tau = _gaussian.admissible(game, tau, eps, bounds)
     room = _gaussian.margin(tau[:, None], ends)
-    gains = h / (game.rho[:, None] * room)
-    shortfall = (game.target @ basis) / (1.0 + gains.sum(axis=0))
-    means = (gains * shortfall) @ basis.T
+    with np.errstate(over="ignore", invalid="ignore"):  # the certificate refuses what overflows
+        gains = h / (game.rho[:, None] * room)
+        shortfall = (game.target @ basis) / (1.0 + gains.sum(axis=0))
+        means = (gains * shortfall) @ basis.T
     covariances = (variances[:, None, :] * basis) @ basis.T
     covariances = 0.5 * (covariances + covariances.transpose(0, 2, 1))
     return _gaussian.Outcome(

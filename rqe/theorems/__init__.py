@@ -86,7 +86,7 @@ def by_name(name: str) -> Theorem:
     Raises
     ------
     ValueError
-        If there is none; the message lists them, or names the nearest one.
+        If there is none; the message lists them, or names the nearest.
 
     Examples
     --------
@@ -95,6 +95,11 @@ def by_name(name: str) -> Theorem:
     """
     if name in _THEOREMS:
         return _THEOREMS[name]
-    near = difflib.get_close_matches(name, _THEOREMS, n=1)
-    hint = f"the nearest is {near[0]!r}" if near else f"there are {', '.join(_THEOREMS)}"
+    key = name.lower().replace("_", "-").replace(" ", "-")
+    near = [known for known in _THEOREMS if known.startswith(key)]
+    near = near or difflib.get_close_matches(key, _THEOREMS, n=1)
+    hint = f"there are {', '.join(_THEOREMS)}"
+    if near:
+        verb = "is" if len(near) == 1 else "are"
+        hint = f"the nearest {verb} {', '.join(map(repr, near))}"
     raise ValueError(f"no theorem is called {name!r}; {hint}")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rqe.games._checks import real_array
 from rqe.theorems import _families
 from rqe.theorems._base import Counterexample, Evidence, Least, Progress, Search, literal
 from rqe.theorems._batch import Array, Batch, solved
@@ -76,7 +77,7 @@ def check(
 
 def parameter(name: str, value: Any) -> float:
     """Return one finite number, common to both players; eps must not be 0."""
-    values = np.unique(np.asarray(value, dtype=float))
+    values = np.unique(real_array(value, name).astype(float))
     if len(values) != 1 or not math.isfinite(values[0]) or values[0] < 0.0:
         raise ValueError(f"{name} must be one finite number >= 0 for both players; got {value!r}")
     if name == "eps" and values[0] == 0.0:
@@ -89,8 +90,9 @@ def equilibria(
 ) -> Iterator[Solution]:
     """Yield certified equilibria: from the given starts, the principal one, those near corners."""
     import rqe
+    from rqe._input import checked_game
 
-    first = rqe.solve(game, tau, eps, throw=False, **options)
+    first = rqe.solve(checked_game(game), tau, eps, throw=False, **options)
     if first.converged:
         yield first
     for start in (*starts, *_corners(game.shape)):

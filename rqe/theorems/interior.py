@@ -44,7 +44,7 @@ def _judged(solution: Solution) -> Evidence:
     """Return the margin at one equilibrium."""
     spans = solution.game.payoff_range
     margins = [
-        float(log_x.min()) + (span / eps + math.log(len(log_x)))
+        float(log_x.min() + span / eps) + math.log(len(log_x))
         for log_x, span, eps in zip(solution.log_strategies, spans, solution.eps, strict=True)
     ]
     i = int(np.argmin(margins))

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rqe.concepts import per_player
 from rqe.theorems._base import (
     Counterexample,
     Evidence,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rqe.games import AggregativeGame, QuadraticGame
+    from rqe.gaussian_solution import GaussianSolution
 
     Array = NDArray[np.float64]
 
@@ -47,13 +49,16 @@ _MARGIN = "least rise of J over the players, relative to the loss of reward by t
 def check(game: AggregativeGame, tau: Any, eps: Any, *, players: Any = None) -> Evidence:
     """Return the least rise of the shared reward when one player's risk aversion is raised.
 
+    No tau moves the covariances, so that the rise is what the loss by the shortfall falls by: it
+    is compared as such, free of the noise in the reward, which may be far larger.
+
     Parameters
     ----------
     game : AggregativeGame
         Any number of players.
     tau, eps : float or sequence of N floats
         In the domain of finite risk. Players whose tau changes nothing, because the others do not
-        err (eps = 0), are left out.
+        err (eps = 0), are left out; so is all where the target is 0, or met to the last digit.
     players : sequence of int, optional
         Whose tau is raised, one after the other; by default everyone's.
     """
@@ -63,24 +68,45 @@ def check(game: AggregativeGame, tau: Any, eps: Any, *, players: Any = None) -> 
         raise ValueError(
             f"game must be an rqe.AggregativeGame for this claim; got {type(game).__name__}"
         )
-    taus = np.broadcast_to(np.asarray(tau, dtype=float), game.n_players).copy()
+    taus = per_player("tau", tau, game.n_players).copy()
     before = rqe.solve(game, taus, eps)
-    shortfall: Any = before.shortfall
-    reward: Any = before.shared_reward
-    loss = 0.5 * float(shortfall @ game.H @ shortfall)
+    left, rounding = _shortfall(before), _rounding(before)
+    if not rounding < 1.0:
+        return Evidence(True, math.inf, before, "no shortfall is left that tau could reduce")
     return _least_rise(
         taus,
         before.tau_limits,
-        lambda raised: (rqe.solve(game, raised, eps).shared_reward - reward) / loss,
+        lambda raised: 1.0 - (_shortfall(rqe.solve(game, raised, eps)) / left) ** 2,
         before,
         players,
+        rounding,
     )
 
 
+def _shortfall(solution: GaussianSolution) -> float:
+    """|shortfall|_H of an aggregative game; half its square is the reward that is lost by it."""
+    gap: Any = solution.shortfall
+    weight: Any = solution.game.H  # type: ignore[union-attr]
+    return math.sqrt(float(gap @ weight @ gap))
+
+
+def _rounding(solution: GaussianSolution) -> float:
+    """What rounding of the means may do to a relative rise: inf where there is no shortfall."""
+    game: Any = solution.game
+    size = np.abs(game.target) + np.abs(np.stack(solution.means)).sum(axis=0)
+    most, left = math.sqrt(float(size @ np.abs(game.H) @ size)), _shortfall(solution)
+    return 16.0 * float(np.finfo(float).eps) * most / left if left > 0.0 else math.inf
+
+
 def _least_rise(
-    taus: Array, limits: Array, rise: Any, witness: Any, players: Any = None
+    taus: Array,
+    limits: Array,
+    rise: Any,
+    witness: Any,
+    players: Any = None,
+    rounding: float = 0.0,
 ) -> Evidence:
-    """Raise each tau in turn by a part of what its domain allows."""
+    """Raise each tau in turn by a part of what its domain allows; a fall is one beyond rounding."""
     worst = Evidence(True, math.inf, witness, "no player's tau changes anything")
     for i in range(len(taus)) if players is None else players:
         if not math.isfinite(limits[i]):
@@ -90,7 +116,7 @@ def _least_rise(
         margin = float(rise(raised))
         if margin < worst.margin:
             note = f"tau[{i}] from {taus[i]:.6g} to {raised[i]:.6g}: relative rise {margin:.6g}"
-            worst = Evidence(margin > 0.0, margin, witness, note)
+            worst = Evidence(margin > 0.0 or -margin < rounding, margin, witness, note)
     return worst
 
 
@@ -197,7 +223,7 @@ def check_matrix_costs(game: QuadraticGame, tau: Any, eps: Any) -> Evidence:
 
     if not isinstance(game, rqe.QuadraticGame) or len(set(game.dims)) != 1:
         raise ValueError("game must be made by rqe.theorems.theorem_1.matrix_costs for this claim")
-    taus = np.broadcast_to(np.asarray(tau, dtype=float), game.n_players).copy()
+    taus = per_player("tau", tau, game.n_players).copy()
     before = rqe.solve(game, taus, eps)
     base, loss = shared_reward(game, before)
 
@@ -274,7 +300,8 @@ THEOREMS = (
         source="Qu, Zhang, Lanzetti and Mazumdar, arXiv 2602.21515, theorem 1",
         true=True,
         statement="In quadratic aggregative games with costs rho_i |a_i|^2 / 2 the expected shared "
-        "reward J rises strictly in every tau_i, as long as risk is finite.",
+        "reward J rises strictly in every tau_i, as long as risk is finite, the target is not 0 "
+        "and the others err.",
         latex=LATEX,
         margin=_MARGIN,
         _check=check,
