@@ -39,8 +39,8 @@ from benchmarks.common import (
 )
 from benchmarks.gambit import build
 from benchmarks.nash import quantecon_game
+from rqe._clock import Clock
 from rqe._kernels import bimatrix
-from rqe.enumeration._clock import Clock
 from rqe.enumeration.support_enumeration import equal_supports
 from rqe.enumeration.vertices import extreme_equilibria
 

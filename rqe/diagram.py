@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rqe import _plain, report
+from rqe._clock import Clock, Progress, reporter
 from rqe._input import checked_game
 from rqe.bifurcation import _build, _follow
 from rqe.bifurcation._atlas import Atlas, chords
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
     from rqe.bifurcation._family import Family
     from rqe.branch import Branch
-    from rqe.enumeration._clock import Clock, Progress
     from rqe.games import NormalFormGame
     from rqe.trace import Parameter, Window
 
@@ -230,8 +230,6 @@ def diagram(
     if isinstance(samples, bool) or not isinstance(samples, Integral) or samples < 0:
         raise ValueError(f"samples must be an integer of at least 0; got {samples!r}")
     seconds("time_limit", time_limit)
-    from rqe.enumeration._clock import Clock
-    from rqe.proof._progress import reporter
 
     system, edges = System(family), (float(window[0]), float(window[1]))
     first = _first(family, edges)

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import rqe
+from rqe._clock import Clock
 from rqe._kernels import polytope as kernel
 from rqe.enumeration import _rounded, _walk
-from rqe.enumeration._clock import Clock
 from rqe.enumeration._dictionary import polytopes
 
 NAMES = ("von-stengel-6x6", "quantecon/degenerate-3x2", "coordination/4x4", "oneill")

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import rqe
+from rqe._clock import Clock
 from rqe.enumeration import _roots
-from rqe.enumeration._clock import Clock
 from rqe.enumeration._system import System, differences
 
 

@@ -97,7 +97,7 @@ def test_extreme_equilibria_are_gambits(seed):
 
 
 def test_von_stengels_game_has_the_vertices_of_a_dual_cyclic_polytope():
-    from rqe.enumeration._clock import Clock
+    from rqe._clock import Clock
     from rqe.enumeration._dictionary import polytopes
     from rqe.enumeration._walk import vertices
 

@@ -246,9 +246,9 @@ def test_the_means_agree_with_the_proof():
 
 
 def test_deflation_alone_finds_what_newton_is_kept_from():
+    from rqe._clock import Clock
     from rqe.bifurcation._family import parallel_family
     from rqe.bifurcation._system import System
-    from rqe.enumeration._clock import Clock
     from rqe.proof._multistart import deflation
     from rqe.proof._pool import Pool
 

@@ -124,10 +124,12 @@ def test_sizes_that_are_none_are_named(size):
 
 
 def test_sizes_may_be_integers_of_numpy():
-    assert find(testing.games(np.int64(2), np.int64(1)), lambda game: True).shape == (1, 1)
+    players, actions = np.array([2, 1])
+    found = find(testing.games(players=players, actions=actions), lambda game: True)  # type: ignore[arg-type]
+    assert found.shape == (1, 1)
 
 
 def test_profiles_are_of_finite_games():
     quadratic = rqe.AggregativeGame(1.0, 1.0, [1.0, 1.0])
     with pytest.raises(TypeError, match=r"game must be an rqe\.NormalFormGame"):
-        find(testing.profiles(quadratic), lambda profile: True)
+        find(testing.profiles(quadratic), lambda profile: True)  # type: ignore[arg-type]

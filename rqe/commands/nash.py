@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rqe.commands.common import CommandError
 
 if TYPE_CHECKING:
-    from rqe.enumeration._clock import Progress
+    from rqe._clock import Progress
     from rqe.games.normal_form import NormalFormGame
     from rqe.solution import Solution
     from rqe.solution_set import SolutionSet

@@ -22,7 +22,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from rqe.enumeration._clock import Clock
+    from rqe._clock import Clock
     from rqe.enumeration._system import Range, System
 
     Array = NDArray[np.float64]

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rqe._clock import Clock
 from rqe.concepts import Concept
 from rqe.enumeration._answers import doubles, judged, two_players
-from rqe.enumeration._clock import Clock
 from rqe.enumeration.components import components
 from rqe.enumeration.dominance import restricted, undominated
 from rqe.enumeration.isolated import Isolated, isolated_equilibria

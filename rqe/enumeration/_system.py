@@ -19,7 +19,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from rqe.enumeration._clock import Clock
+    from rqe._clock import Clock
     from rqe.games import NormalFormGame
 
     Array = NDArray[np.float64]

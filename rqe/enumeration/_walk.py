@@ -19,7 +19,7 @@ from rqe.enumeration._rounded import proved_bases
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from rqe.enumeration._clock import Clock
+    from rqe._clock import Clock
     from rqe.enumeration._dictionary import Polytope
 
     Integers = NDArray[np.int64]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, overload
 
+from rqe._clock import Clock, Progress
 from rqe.concepts import one_of, seconds
 from rqe.enumeration import _sets
-from rqe.enumeration._clock import Clock, Progress
 from rqe.enumeration.lemke_howson import LemkeHowson
 from rqe.enumeration.zero_sum import ZeroSum
 from rqe.games import AggregativeGame, NormalFormGame, QuadraticGame

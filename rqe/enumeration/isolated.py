@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from rqe.enumeration._clock import Clock
+    from rqe._clock import Clock
     from rqe.games import NormalFormGame
 
     Array = NDArray[np.float64]

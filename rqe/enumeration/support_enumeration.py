@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from rqe.enumeration._clock import Clock
+    from rqe._clock import Clock
     from rqe.games import NormalFormGame
 
     Array = NDArray[np.float64]

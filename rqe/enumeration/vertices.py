@@ -25,7 +25,7 @@ from rqe.enumeration._walk import strategies, vertices
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rqe.enumeration._clock import Clock
+    from rqe._clock import Clock
     from rqe.enumeration._walk import Strategy
     from rqe.games import NormalFormGame
 

@@ -112,7 +112,7 @@ def _from_blocks(
 def _pair(key: Any, count: int, name: str) -> tuple[int, int]:
     """`key` as a pair of player numbers."""
     valid = isinstance(key, tuple) and len(key) == 2
-    if not valid or not all(isinstance(j, Integral) and 0 <= j < count for j in key):
+    if not valid or not all(isinstance(j, Integral) and 0 <= int(j) < count for j in key):
         raise ValueError(f"{name} must have pairs (j, k) of players 0, ..., {count - 1}; got {key}")
     return int(key[0]), int(key[1])
 

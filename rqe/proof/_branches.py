@@ -16,7 +16,7 @@ from rqe.concepts import Concept
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from rqe.enumeration._clock import Clock
+    from rqe._clock import Clock
     from rqe.proof._pool import Pool
     from rqe.solution import Solution
 

@@ -14,8 +14,8 @@ from rqe.bifurcation._system import solved
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from rqe._clock import Clock
     from rqe.bifurcation._system import System
-    from rqe.enumeration._clock import Clock
     from rqe.games import NormalFormGame
     from rqe.proof._pool import Pool
 

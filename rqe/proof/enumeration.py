@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rqe import uniqueness
+from rqe._clock import Clock, Progress, reporter
 from rqe._input import checked_game
 from rqe.concepts import Concept, seconds
 from rqe.proof import _complete
 from rqe.proof._complete import Verdict
 from rqe.proof._multistart import deflation, multistart
 from rqe.proof._pool import Pool
-from rqe.proof._progress import reporter
 from rqe.proof.certify import given_payoffs
 from rqe.solution_set import SetStatus, SolutionSet
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from rqe.enumeration._clock import Clock, Progress
     from rqe.games import NormalFormGame
     from rqe.proof._branches import Branches
     from rqe.proof.certificate import Certificate
@@ -128,7 +127,7 @@ def solve_all(
     """
     concept = Concept.of(checked_game(game), tau, eps, penalty, regularizer)
     _check_options(starts, max_dimensions, time_limit)
-    from rqe.enumeration import _clock, nash
+    from rqe.enumeration import nash
 
     if not concept.eps.any() and not concept.tau.any():
         with reporter(progress, time_limit) as told:
@@ -141,7 +140,7 @@ def solve_all(
     pool = Pool(game, concept, given_payoffs(game, payoffs))
     _principal(pool)
     with reporter(progress, time_limit) as told:
-        clock = _clock.Clock(time_limit, told)
+        clock = Clock(time_limit, told)
         random = np.random.default_rng(rng)
         return _Search(pool, clock, starts, max_dimensions, random, told=told).run()
 
@@ -150,8 +149,6 @@ def found_at(
     game: NormalFormGame, concept: Concept, known: Sequence[Sequence[Array]], limit: float | None
 ) -> SolutionSet:
     """Return the equilibria found by starts and proof alone; `known` are log-strategies."""
-    from rqe.enumeration._clock import Clock
-
     pool = Pool(game, concept, given_payoffs(game, "doubles"))
     for logs in known:
         pool.add(pool.solution(logs, "branch"))
@@ -240,8 +237,6 @@ class _Search:
 
     def _share(self) -> Clock:
         """Return a clock for the search's share of the time that is left."""
-        from rqe.enumeration._clock import Clock
-
         left = self.clock.left
         return Clock(None if left is None else _SHARE * left, self.told)
 
