@@ -125,7 +125,7 @@ def test_sizes_that_are_none_are_named(size):
 
 def test_sizes_may_be_integers_of_numpy():
     players, actions = np.array([2, 1])
-    found = find(testing.games(players=players, actions=actions), lambda game: True)  # type: ignore[arg-type]
+    found = find(testing.games(players=players, actions=actions), lambda game: True)
     assert found.shape == (1, 1)
 
 
