@@ -255,7 +255,8 @@ def test_checks_refuse_what_the_claims_do_not_speak_about():
         with pytest.raises(ValueError, match="game must be"):
             theorems.by_name(name).check(game, 1.0, 1.0)
     quadratic = rqe.AggregativeGame(1.0, 1.0, [1.0, 1.0])
-    for name in ("interior-bound", "identity"):
+    finite = ("interior-bound", "identity", "response-bound", "uniqueness-interaction")
+    for name in (*finite, "uniqueness-weak", "uniqueness-kl-entropy"):
         with pytest.raises(TypeError, match=r"game must be an rqe\.NormalFormGame"):
             theorems.by_name(name).check(quadratic, 1.0, 1.0)
     for name, one in (("theorem-1", quadratic), ("identity", game)):

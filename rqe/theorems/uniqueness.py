@@ -29,6 +29,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rqe._input import checked_game
+from rqe.concepts import Concept
 from rqe.theorems import _finite
 from rqe.theorems._agreement import SAME, agreement, counterexample, from_two_starts
 from rqe.theorems._base import Evidence, Least, Progress, Proved, Search, Theorem
@@ -53,11 +55,10 @@ def check(game: Any, tau: Any, eps: Any, *, condition: str = "weak", starts: Any
 
     The margin is inf where the condition does not hold, and nothing is claimed.
     """
+    concept = Concept.of(checked_game(game), tau, eps)
     if game.n_players != 2:
         raise ValueError(f"game must have two players for this claim; got {game.n_players}")
-    product = math.prod(np.broadcast_to(np.asarray(tau, dtype=float), 2)) * math.prod(
-        np.broadcast_to(np.asarray(eps, dtype=float), 2)
-    )
+    product = math.prod(concept.tau.tolist() + concept.eps.tolist())
     least = _LEAST[condition]
     if product < least or (condition == "weak" and product == least):
         return Evidence(

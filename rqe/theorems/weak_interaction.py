@@ -43,6 +43,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rqe import uniqueness
+from rqe._input import checked_game
 from rqe.concepts import Concept
 from rqe.theorems import _finite
 from rqe.theorems._agreement import SAME, agreement, counterexample, from_two_starts
@@ -68,7 +69,7 @@ _ROUNDING = 1e-6
 
 def check(game: Any, tau: Any, eps: Any, *, starts: Any = ()) -> Evidence:
     """Return whether the equilibria found in one game agree; inf where nothing is claimed."""
-    total = uniqueness.dependence(game, Concept.of(game, tau, eps))
+    total = uniqueness.dependence(game, Concept.of(checked_game(game), tau, eps))
     if not total < 1.0:
         return Evidence(
             True, math.inf, None, f"not claimed: the sum of Gamma_i / (Gamma_i + 4 eps_i) = {total}"
@@ -94,7 +95,7 @@ def search(rng: Generator, examples: int, progress: Progress) -> Search:
 
 def check_bound(game: Any, tau: Any, eps: Any, *, starts: Any = ()) -> Evidence:
     """Return the least margin of the bound between the given profiles, or between random ones."""
-    concept = Concept.of(game, tau, eps)
+    concept = Concept.of(checked_game(game), tau, eps)
     if not bool((concept.eps > 0.0).all()):
         raise ValueError(f"eps must be positive for this claim; got {eps!r}")
     rng = np.random.default_rng(0)
