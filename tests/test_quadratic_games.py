@@ -228,3 +228,29 @@ def test_moving_object_in_the_plane():
     game = games.moving_object([1.0, 2.0], stiffness=3.0, costs=[1.0, 1.0, 2.0])
     np.testing.assert_array_equal(game.H, 3.0 * np.eye(2))
     assert game.n_players == 3
+
+
+def test_a_game_from_own_rows_is_that_from_blocks():
+    rng = np.random.default_rng(0)
+    dims = (2, 1, 3)
+    rows = rng.normal(size=(6, 6))
+    for first, size in zip((0, 2, 3), dims, strict=True):
+        own = slice(first, first + size)
+        rows[own, own] = -np.eye(size) - rows[own, own] @ rows[own, own].T
+    linear = rng.normal(size=(3, 6))
+    game = rqe.QuadraticGame.from_own_rows(rows, linear, dims=iter(dims), constant=[1.0, 2.0, 3.0])
+    same = rqe.QuadraticGame(
+        [game.quadratic(i) for i in range(3)], linear, constant=[1, 2, 3], dims=dims
+    )
+    assert game == same
+    np.testing.assert_array_equal(game.own_rows, same.own_rows)
+    assert game.others(0) is None
+    for bad, message in (
+        (rows[:5], "rows must be a square matrix"),
+        (-rows, "own block of player 0 must be negative definite"),
+        (rows + np.triu(np.ones((6, 6))), "own block of player 0 must be symmetric"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            rqe.QuadraticGame.from_own_rows(bad, linear, dims=dims)
+    with pytest.raises(ValueError, match="dims must be 2 integers"):
+        rqe.QuadraticGame.from_own_rows(rows, dims=(2, 3))

@@ -40,6 +40,21 @@ def read(quadratic: Any, dims: Any) -> tuple[list[Part], tuple[int, ...]]:
     return [_from_matrix(item, i, total, spans[i]) for i, item in enumerate(items)], sizes
 
 
+def own_rows(rows: Any, dims: Any) -> tuple[Array, tuple[int, ...]]:
+    """Return the rows of all players' own actions, a new array, and the dimensions, ones if None.
+
+    Own blocks are made symmetric to the last digit, as those of whole matrices are.
+    """
+    matrix = checks.numbers(rows, "rows", 2).copy()
+    if matrix.shape[0] != matrix.shape[1] or len(matrix) < 2:
+        raise ValueError(f"rows must be a square matrix of 2 rows or more; got {matrix.shape}")
+    given = [1] * len(matrix) if dims is None else list(dims)
+    sizes = _dims(given, len(given), len(matrix))
+    for i, own in enumerate(places(sizes) if max(sizes) > 1 else ()):
+        matrix[own, own] = checks.symmetric(matrix[own, own], f"own block of player {i}")
+    return matrix, sizes
+
+
 def places(dims: tuple[int, ...]) -> tuple[slice, ...]:
     """Where each player's action lies among the stacked coordinates."""
     ends = np.cumsum(dims).tolist()

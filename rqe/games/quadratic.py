@@ -86,12 +86,62 @@ class QuadraticGame:
         title: str = "",
     ) -> None:
         parts, sizes = _quadratic_blocks.read(quadratic, dims)
+        rows = np.vstack([row for row, _ in parts])
+        self._check(rows, sizes, linear, constant, players, title, [rest for _, rest in parts])
+
+    @classmethod
+    def from_own_rows(
+        cls,
+        rows: ArrayLike,
+        linear: ArrayLike | None = None,
+        *,
+        constant: ArrayLike = 0.0,
+        dims: Iterable[int] | None = None,
+        players: Iterable[str] | None = None,
+        title: str = "",
+    ) -> QuadraticGame:
+        """Return the game in which nobody cares about terms in the others' actions alone.
+
+        Parameters
+        ----------
+        rows : array_like, shape (D, D)
+            H^i_ij for all i and j, stacked by i: one matrix, as `own_rows` gives it.
+        linear, constant, dims, players, title
+            As for the class; dims are D ones by default.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument breaks the rules of the class.
+
+        Examples
+        --------
+        >>> game = QuadraticGame.from_own_rows([[-2, -1], [-1, -2]], [[3, 0], [0, 3]])
+        >>> game.quadratic(0).tolist()
+        [[-2.0, -1.0], [-1.0, 0.0]]
+        """
+        matrix, sizes = _quadratic_blocks.own_rows(rows, dims)
+        game = cls.__new__(cls)
+        game._check(matrix, sizes, linear, constant, players, title, [None] * len(sizes))
+        return game
+
+    def _check(
+        self,
+        rows: Array,
+        sizes: tuple[int, ...],
+        linear: ArrayLike | None,
+        constant: ArrayLike,
+        players: Iterable[str] | None,
+        title: str,
+        others: list[Array | None],
+    ) -> None:
+        """Check the other arguments against the matrices, and take over what was read."""
         count, total = len(sizes), sum(sizes)
         for i, own in enumerate(_quadratic_blocks.places(sizes)):
-            checks.check_definite(parts[i][0][:, own], f"own block of player {i}", -1)
+            checks.check_definite(rows[own, own], f"own block of player {i}", -1)
         self._fill(
-            np.vstack([row for row, _ in parts]),
-            tuple(rest for _, rest in parts),
+            rows,
+            tuple(others),
             np.zeros((count, total)) if linear is None else _slopes(linear, count, total),
             checks.per_player(constant, "constant", count),
             dims=sizes,

@@ -338,13 +338,9 @@ def team(H: ArrayLike, target: ArrayLike, costs: Any) -> QuadraticGame:
 
 def _own_terms(diagonal: Array, cross: Array, linear: Array, title: str) -> QuadraticGame:
     """Scalar game u_i = diagonal_i a_i^2 / 2 + sum_{j != i} cross_ij a_i a_j + linear_i a_i."""
-    count = len(linear)
-    blocks = []
-    for i in range(count):
-        row = cross[i].tolist()
-        blocks.append({(i, j): value for j, value in enumerate(row) if value != 0.0 and j != i})
-        blocks[i][i, i] = float(diagonal[i])
-    return QuadraticGame(blocks, np.diag(linear), title=title)
+    rows = cross.copy()
+    np.fill_diagonal(rows, diagonal)
+    return QuadraticGame.from_own_rows(rows, np.diag(linear), title=title)
 
 
 def _players(value: ArrayLike, name: str) -> Array:
