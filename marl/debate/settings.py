@@ -28,14 +28,18 @@ class SFT:
         the last part.
     stop_at : float in (0, 1]
         Accuracy in round 1, on ``check_on`` problems, at which the solo part ends.
-    check_every, check_on : int
-        Steps between two measurements of that accuracy; number of problems it is measured on.
+    check_every : int
+        Steps between two measurements of that accuracy.
+    check_on : int
+        Problems that it is measured on.
     read_steps : int
         Steps after that which teach to read: four of five examples show two right answers.
     debate_steps : int
         Steps after that, half of whose examples show two answers that may be wrong; 0 for none.
-    own_wrong, partner_wrong : float in [0, 1]
-        How often the answer with each tag is wrong in these, where the model has been wrong at all.
+    own_wrong : float in [0, 1]
+        How often the answer tagged as one's own is wrong in these, where the model ever was wrong.
+    partner_wrong : float in [0, 1]
+        How often the answer tagged as the partner's is.
     """
 
     steps: int = 4000
@@ -81,10 +85,15 @@ class Training:
         the adversary chose (the paper's), or the exact divergence of each token as a loss.
     debates : int
         Debates in all; an update of SRPO holds two batches of them, one per agent's adversary.
-    questions, group : int
-        A batch has ``questions`` problems, each debated ``group`` times.
-    lr, adversary_lr : float
-        Learning rates of Adam.
+    questions : int
+        Problems in a batch.
+    group : int
+        Debates of each problem in a batch.
+    lr : float
+        Learning rate of the agents (Adam).
+    adversary_lr : float
+        Learning rate of the adversaries. In the runs recorded in docs/marl/debate.md three times
+        ``lr`` hardly misled, ten times did, and thirty times drove them far from the partner.
     warmup : int
         Updates over which the learning rate rises.
     clip : float
@@ -94,6 +103,7 @@ class Training:
     advantage : {"group", "value"}
         Baseline: mean reward of the question's group, or a value head on the prompt's last state.
     discount : float in [0, 1]
+        What the reward of an answer is worth in the round before it.
     credit : {"final", "round"}
         Whether a round is credited with the last answer, or also with its own.
     eps : float

@@ -1,6 +1,7 @@
 """The program marl from end to end: exit codes, streams and files."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -158,6 +159,18 @@ def test_the_extra_that_brings_a_package_is_that_of_the_command(monkeypatch, cap
     monkeypatch.setattr("marl.debate.problems.generate_problems", lacking)
     assert run("debate", "data", "--out", "x") == common.NO_OUTPUT
     assert "No module named 'peft': pip install 'rqe[llm]'" in capsys.readouterr().err
+
+
+def test_help_says_what_every_setting_of_a_debate_means(capsys):
+    assert run("debate", "train", "--help") == common.DONE
+    text = " ".join(capsys.readouterr().out.split())
+    for part in (
+        "--group GROUP Debates of each problem in a batch. (default 4)",
+        '--credit CREDIT {"final", "round"}: Whether a round is credited',
+        "--temperature TEMPERATURE Of sampling;",
+    ):
+        assert part in text
+    assert not re.search(r"--[a-z-]+ [A-Z_]+ \(default", text)  # a default alone says nothing
 
 
 def test_defects_are_not_blamed_on_the_user(monkeypatch, capsys):
