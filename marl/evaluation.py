@@ -178,7 +178,7 @@ def _teams(partner: Any, env: Env, name: str, seed: int) -> list[tuple[Policy, .
         return [_per_seat(partner, env, name)]
     if partner.env != env:
         raise ValueError(
-            f"{name} must be trained in the environment {env_config(env)}, got {partner.config.env}"
+            f"{name} must be trained in the environment {env_config(env)}; got {partner.config.env}"
         )
     # Streams of their own: partners who drew the same numbers would act in step.
     return [

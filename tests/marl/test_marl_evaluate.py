@@ -53,7 +53,8 @@ def test_own_policy_sits_in_one_seat_at_a_time_and_the_seed_decides():
 def test_teams_of_a_run_are_met_one_by_one(tiny_run):
     found = marl.evaluate(stay, {"tiny": tiny_run.path}, tiny_run.env, episodes=2)
     assert found.returns["tiny"].shape == (2, 2)
-    with pytest.raises(ValueError, match=r"tiny must be trained in .*kitchen.*, got "):
+    elsewhere = r"partners\['tiny'\] must be trained in .*kitchen.*; got "
+    with pytest.raises(ValueError, match=elsewhere):
         marl.evaluate(stay, {"tiny": tiny_run}, KITCHEN, episodes=2)
 
 
