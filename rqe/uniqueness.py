@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rqe._input import checked_game
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -39,11 +41,38 @@ def theorem(game: NormalFormGame, concept: Concept) -> str | None:
     - the pair (KL, entropy), any number of players and any tau, and weak interaction:
       `dependence` below 1 (`rqe.theorems.weak_interaction`).
 
+    Parameters
+    ----------
+    game : NormalFormGame
+        N players.
+    concept : Concept
+        tau, eps, penalty and regularizer, one tau and one eps per player.
+
+    Returns
+    -------
+    str or None
+        The theorem in words; None says that nothing is known, not that there are several.
+
+    Raises
+    ------
+    TypeError
+        If the game is not a finite one.
+
+    Examples
+    --------
+    >>> import rqe
+    >>> game = rqe.catalog.load("stag-hunt")
+    >>> print(theorem(game, rqe.Concept.of(game, tau=1.0, eps=0.01)))
+    None
+    >>> theorem(game, rqe.Concept.of(game, tau=1.0, eps=5.0))
+    'weak interaction: the sum of Gamma_i / (Gamma_i + 4 eps_i) is below 1'
+
     References
     ----------
     .. [1] Mazumdar, Panaganti & Shi, ICLR 2025, arXiv 2406.14156.
     .. [2] Zhang & Mazumdar, arXiv 2602.12386.
     """
+    checked_game(game)
     if not bool((concept.eps > 0.0).all()):
         return None
     found = _published(concept)
@@ -71,8 +100,22 @@ def dependence(game: NormalFormGame, concept: Concept) -> float:
     """Return ``sum_i Gamma_i / (Gamma_i + 4 eps_i)`` over the players who depend on the others.
 
     Below 1 it proves that the RQE is unique, for the pair (KL, entropy) and every tau; it is inf
-    for the other pairs and where an eps is 0. Gamma_i is `interaction`.
+    for the other pairs and where an eps is 0. It has no unit; Gamma_i is `interaction`. Derived
+    in `rqe.theorems.weak_interaction`.
+
+    Raises
+    ------
+    TypeError
+        If the game is not a finite one.
+
+    Examples
+    --------
+    >>> import rqe
+    >>> game = rqe.NormalFormGame.from_bimatrix([[1, 0], [0, 1]], [[1, 0], [0, 1]])
+    >>> dependence(game, rqe.Concept.of(game, tau=3.0, eps=0.5))
+    1.0
     """
+    checked_game(game)
     if (concept.penalty, concept.regularizer) != ("kl", "entropy"):
         return math.inf
     if not bool((concept.eps > 0.0).all()):
@@ -93,7 +136,27 @@ def interaction(game: NormalFormGame, player: int) -> float:
     over actions a, a' of the player and joint actions b, b' of the others: by how much the others
     can change what one action is worth more than another. Where the maximum takes too long (over
     20 million differences), twice the largest spread of ``u_i(a, .)`` less its mean over a.
+
+    Parameters
+    ----------
+    game : NormalFormGame
+        N players.
+    player : int
+        Index of the player, 0 to N - 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the game is not a finite one, or has no such player.
+
+    Examples
+    --------
+    >>> import rqe
+    >>> interaction(rqe.catalog.load("free-riding"), 0)
+    1.0
     """
+    if not 0 <= player < checked_game(game).n_players:
+        raise ValueError(f"player must be from 0 to {game.n_players - 1}; got {player}")
     own_first = np.moveaxis(game.payoffs[player], player, 0)
     table = own_first.reshape(len(own_first), -1)
     if len(table) * table.size > _AFFORDABLE:

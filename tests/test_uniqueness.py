@@ -181,3 +181,13 @@ def test_solve_all_needs_no_search_where_interaction_is_weak():
     assert found.complete
     assert len(found) == 1
     assert "weak interaction" in found.notes[0]
+
+
+def test_other_games_and_players_are_refused_by_name():
+    quadratic = rqe.AggregativeGame(1.0, 1.0, [1.0, 1.0])
+    concept = Concept.of(rqe.catalog.load("chicken"), 1.0, 1.0)
+    for ask in (uniqueness.theorem, uniqueness.dependence):
+        with pytest.raises(TypeError, match=r"game must be an rqe\.NormalFormGame"):
+            ask(quadratic, concept)
+    with pytest.raises(ValueError, match="player must be from 0 to 1; got 2"):
+        uniqueness.interaction(rqe.catalog.load("chicken"), 2)
