@@ -4,6 +4,7 @@ import dataclasses
 import itertools
 import math
 import time
+from typing import Any
 
 import numpy as np
 import pytest
@@ -184,7 +185,7 @@ def test_solve_all_needs_no_search_where_interaction_is_weak():
 
 
 def test_other_games_and_players_are_refused_by_name():
-    quadratic = rqe.AggregativeGame(1.0, 1.0, [1.0, 1.0])
+    quadratic: Any = rqe.AggregativeGame(1.0, 1.0, [1.0, 1.0])
     concept = Concept.of(rqe.catalog.load("chicken"), 1.0, 1.0)
     for ask in (uniqueness.theorem, uniqueness.dependence):
         with pytest.raises(TypeError, match=r"game must be an rqe\.NormalFormGame"):
