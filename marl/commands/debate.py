@@ -193,7 +193,10 @@ def _register_evaluate(steps: Any) -> None:
     parser.add_argument("--data", required=True, help="a .jsonl file or a data set's name")
     parser.add_argument("--split", default="test")
     parser.add_argument("--questions", type=positive, default=1000, help="number of questions")
-    parser.add_argument("--gates", type=Path, help="verdicts that `marl debate gates` wrote")
+    parser.add_argument(
+        "--gates", nargs="+", default=[], type=Path, metavar="FILE",
+        help="verdicts that `marl debate gates` wrote, a file for each model",
+    )  # fmt: skip
     parser.add_argument("--device", default="cpu")
     parser.add_argument(
         "--engine", default="transformers", choices=["transformers", "vllm"],
@@ -210,7 +213,7 @@ def _evaluate(args: argparse.Namespace) -> int:
     from marl.debate.runs import open_run
 
     runs = [open_run(path) for path in args.runs]
-    gates = read_gates(args.gates) if args.gates else []
+    gates = [gate for path in args.gates for gate in read_gates(path)]
     problems = read_problems(args.data, split=args.split)[: args.questions]
     args.out.mkdir(parents=True, exist_ok=True)  # to fail now, not after the debates
     text = evaluate_runs(
@@ -282,7 +285,10 @@ def _gates(args: argparse.Namespace) -> int:
     training, protocol = Training(**_given(args, Training)), Protocol(**_given(args, Protocol))
     if args.out:
         args.out.parent.mkdir(parents=True, exist_ok=True)  # to fail now, not after the training
-    found = judge(agent, to_learn, held_out, training, protocol, seed=args.seed, report=_tell_drill)
+    judged = judge(
+        agent, to_learn, held_out, training, protocol, seed=args.seed, report=_tell_drill
+    )
+    found = [replace(gate, model=Path(args.model).name) for gate in judged]
     print(*found, sep="\n")
     if args.out:
         write_gates(args.out, found)

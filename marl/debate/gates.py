@@ -43,6 +43,8 @@ class Gate:
         Number of questions.
     detail : str
         The figures behind the value.
+    model : str
+        Whom it judges, where there are several.
     """
 
     name: str
@@ -51,12 +53,14 @@ class Gate:
     passed: bool
     n: int
     detail: str
+    model: str = ""
 
     def __str__(self) -> str:
         """One line for people."""
         verdict = "passed" if self.passed else "FAILED"
+        whose = f"{self.model}, " if self.model else ""
         return (
-            f"{self.name}: {verdict}; {self.value:.3f} against a limit of {self.limit:.2f} "
+            f"{whose}{self.name}: {verdict}; {self.value:.3f} against a limit of {self.limit:.2f} "
             f"on {self.n} questions ({self.detail})"
         )
 

@@ -134,9 +134,9 @@ def reproduce(
         say(f"supervised training from nothing: {sizes}")
         _each(pool, _make_model, [(plan, out, size, seed) for size in plan.sizes], say)
         say(f"the gates, and {plan.seeds} runs a method of {teams} team(s), {workers} at a time")
-        gates_job = pool.submit(_run_gates, plan, out, seed)
+        gates_jobs = [pool.submit(_run_gates, plan, out, size, seed) for size in plan.sizes]
         paths = _each(pool, _make_run, _jobs(plan, out, seed), say)
-        gates = gates_job.result()
+        gates = [gate for job in gates_jobs for gate in job.result()]
     for gate in gates:
         say(str(gate))
     say(f"evaluation on {len(held_out)} held-out problems")
@@ -233,8 +233,8 @@ def _make_run(
     return str(path)
 
 
-def _run_gates(plan: Plan, out: Path, seed: int) -> list[Gate]:
-    """Judge the design, if it has not been: every gate, on the first size."""
+def _run_gates(plan: Plan, out: Path, size: str, seed: int) -> list[Gate]:
+    """Judge a model by every gate, if it has not been."""
     import torch
 
     from marl.debate.drill import judge
@@ -242,14 +242,16 @@ def _run_gates(plan: Plan, out: Path, seed: int) -> list[Gate]:
     from marl.debate.models import load_agent
     from marl.debate.problems import read_problems
 
-    place = out / "gates.json"
+    place = out / "gates" / f"{size}.json"
     if place.exists():
         return read_gates(place)
     torch.set_num_threads(1)
-    agent = load_agent(out / "models" / plan.sizes[0])
+    agent = load_agent(out / "models" / size)
     data = out / "problems.jsonl"
     to_learn = read_problems(data)[: 6 * plan.questions]
     held_out = read_problems(data, split="test")[: 2 * plan.questions]
-    gates = judge(agent, to_learn, held_out, plan.drill, plan.protocol, seed=seed)
+    judged = judge(agent, to_learn, held_out, plan.drill, plan.protocol, seed=seed)
+    gates = [replace(gate, model=size) for gate in judged]
+    place.parent.mkdir(exist_ok=True)
     write_gates(place, gates)
     return gates

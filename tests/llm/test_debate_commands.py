@@ -57,7 +57,7 @@ def test_the_verdict_of_the_gates_stands_above_the_tables(workshop, capsys):
     words += ["--held-out", "10", "--debates", "8", "--questions", "2", "--group", "2"]
     assert main([*words, "--max-new-tokens", "16"]) == 0
     verdict = capsys.readouterr().out
-    assert verdict.startswith("reading: ")
+    assert verdict.startswith("tiny, reading: ")
     out = workshop / "judged"
     words = ["debate", "evaluate", str(workshop / "ippo-0"), "--data", data, "--questions", "4"]
     assert main([*words, "--gates", gates, "--out", str(out)]) == 0

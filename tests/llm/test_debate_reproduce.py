@@ -26,9 +26,10 @@ TINY = Plan(
 def test_from_nothing_to_both_tables_and_on_from_there(tmp_path):
     said: list[str] = []
     text = reproduce(tmp_path, plan=TINY, workers=1, tell=said.append)
-    assert text.startswith("reading: ")
-    assert "order swap: " in text
-    assert "ceiling: " in text
+    assert text.startswith("tiny, reading: ")
+    assert "tiny, order swap: " in text
+    assert "tiny, ceiling: " in text
+    assert [p.name for p in (tmp_path / "gates").iterdir()] == ["tiny.json"]
     with (tmp_path / "report" / "tables.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert {"self-play", "partner"} <= {row["table"] for row in rows}
