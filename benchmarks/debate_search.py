@@ -23,6 +23,9 @@ from marl.debate.settings import SFT, Training
 _LAST = Training(algo="ippo", debates=2560, warmup=5)
 
 
+_TRUSTFUL = SFT(steps=0, read_steps=0, debate_steps=200, own_wrong=0.5, partner_wrong=0.2)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Design:
     """What a design changes: supervised debates, the training of the last gate, the prompt.
@@ -37,12 +40,12 @@ class Design:
     """
 
     why: str
-    sft: SFT = field(default_factory=lambda: SFT(steps=0, read_steps=0, debate_steps=100))
+    sft: SFT = field(default_factory=lambda: replace(_TRUSTFUL, debate_steps=100))
     drill: Training = _LAST
     protocol: Protocol = field(default_factory=lambda: Protocol(order="random", max_new_tokens=24))
 
 
-_LONG = SFT(steps=0, lr=2e-3 / 0.35, read_steps=0, debate_steps=200)
+_LONG = replace(_TRUSTFUL, lr=2e-3 / 0.35)
 _ROUND = Training(algo="ippo", credit="round", discount=0.5, debates=3840, warmup=5, lr=2e-4)
 _WIDE = replace(_ROUND, lr=3e-4, questions=32, group=8, debates=15360)
 _TRUST = Design(why="the partner is right more often: 80 % against 50 %, told by the tag alone")
@@ -89,17 +92,22 @@ DESIGNS = {
     ),
     "read": Design(
         why="200 steps with two right answers in view: it reads them, and believes what it reads",
-        sft=SFT(steps=0, read_steps=200),
+        sft=SFT(steps=0, read_steps=200, debate_steps=0),
         drill=replace(_ROUND, discount=0.0, group=8),
     ),
     "read-wide": Design(
         why="read; sixty updates of 256 debates at 3e-4",
-        sft=SFT(steps=0, read_steps=200),
+        sft=SFT(steps=0, read_steps=200, debate_steps=0),
         drill=_WIDE,
     ),
     "early": Design(
         why="a model that solves less: solo training stops at .25, 150 steps of reading",
-        sft=SFT(steps=0, read_steps=150),
+        sft=SFT(steps=0, read_steps=150, debate_steps=0),
+        drill=_WIDE,
+    ),
+    "early-equal": Design(
+        why="early, then 30 steps in half of which each answer is wrong three times in ten",
+        sft=SFT(steps=0),
         drill=_WIDE,
     ),
 }

@@ -56,7 +56,7 @@ class Plan:
         Held-out questions of the evaluation.
     sft : SFT
         A mini model takes three times its steps of reading; a medium one learns, after reading,
-        to heed the tags.
+        to heed the tags instead of doubting both answers.
     training : Training
         Shared by the methods, which differ in ``algo`` alone.
     drill : Training

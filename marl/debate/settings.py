@@ -14,8 +14,9 @@ class SFT:
 
     The answers in view are the model's own samples, right and wrong, and the target is always the
     right solution. While it learns to read, both are right: a model that has not learnt to copy
-    what it sees is deaf to any partner. Then how much an answer is worth depends on whose it is
-    alone: with ``own_wrong > partner_wrong`` the partner is to be trusted, wherever it stands.
+    what it sees is deaf to any partner. Then either may be wrong, wherever it stands: with
+    ``own_wrong == partner_wrong`` only checking the sums tells which one, with ``own_wrong >
+    partner_wrong`` the partner is to be trusted.
 
     Attributes
     ----------
@@ -36,6 +37,7 @@ class SFT:
         Steps after that which teach to read: four of five examples show two right answers.
     debate_steps : int
         Steps after that, half of whose examples show two answers that may be wrong; 0 for none.
+        Without them a model may copy whatever stands first, or last.
     own_wrong : float in [0, 1]
         How often the answer tagged as one's own is wrong in these, where the model ever was wrong.
     partner_wrong : float in [0, 1]
@@ -49,9 +51,9 @@ class SFT:
     check_every: int = 50
     check_on: int = 400
     read_steps: int = 150
-    debate_steps: int = 0
-    own_wrong: float = 0.5
-    partner_wrong: float = 0.2
+    debate_steps: int = 30
+    own_wrong: float = 0.3
+    partner_wrong: float = 0.3
 
     def __post_init__(self) -> None:
         """Check each field."""

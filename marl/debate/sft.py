@@ -55,35 +55,38 @@ def train_supervised(
         Called with (step, loss, accuracy) after each measurement.
     """
     judged = list(held_out or problems)[: settings.check_on]
-    rng = random.Random(seed)
-
-    def alone() -> Example:
-        problem = rng.choice(problems)
-        return first_prompt(problem.question, tokenizer=None), problem.answer
-
     course = _Course(agent, settings, judged, seed, report)
     accuracy = 0.0
     if settings.steps:
-        accuracy = course.run(alone, settings.steps, stop_at=settings.stop_at)
-    if settings.read_steps or settings.debate_steps:
-        tried = own_answers(agent, problems[:_POOL], seed=seed)
-    rng = random.Random(seed)  # the parts do not depend on when the one before has stopped
+        draw = _drawn(agent, problems, settings, 0.0, seed)
+        accuracy = course.run(draw, settings.steps, stop_at=settings.stop_at)
     if settings.read_steps:
         both_right = replace(settings, own_wrong=0.0, partner_wrong=0.0)
-
-        def read() -> Example:
-            beside = rng.random() < _READING
-            return debate_example(tried, both_right, rng) if beside else alone()
-
-        accuracy = course.run(read, settings.read_steps)
+        draw = _drawn(agent, problems, both_right, _READING, seed)
+        accuracy = course.run(draw, settings.read_steps)
     if settings.debate_steps:
-
-        def trust() -> Example:
-            beside = rng.random() < _TRUSTING
-            return debate_example(tried, settings, rng) if beside else alone()
-
-        accuracy = course.run(trust, settings.debate_steps, slower=_SECOND)
+        draw = _drawn(agent, problems, settings, _TRUSTING, seed)
+        accuracy = course.run(draw, settings.debate_steps, slower=_SECOND)
     return accuracy
+
+
+def _drawn(
+    agent: Agent, problems: Sequence[Problem], settings: SFT, beside: float, seed: int
+) -> Callable[[], Example]:
+    """Return what draws a part's examples, a share of them with two of the model's own answers.
+
+    They are what the model answers now. No part depends on when the one before has stopped.
+    """
+    tried = own_answers(agent, problems[:_POOL], seed=seed) if beside else []
+    rng = random.Random(seed)
+
+    def draw() -> Example:
+        if beside and rng.random() < beside:
+            return debate_example(tried, settings, rng)
+        problem = rng.choice(problems)
+        return first_prompt(problem.question, tokenizer=None), problem.answer
+
+    return draw
 
 
 @dataclass

@@ -16,7 +16,7 @@ TINY = Plan(
     seeds=1,
     problems=120,
     questions=8,
-    sft=SFT(steps=60, batch=16, lr=1e-2, check_every=60, check_on=20, read_steps=8),
+    sft=SFT(steps=60, batch=16, lr=1e-2, check_every=60, check_on=20, read_steps=8, debate_steps=4),
     training=Training(debates=8, questions=2, group=2),
     drill=Training(algo="ippo", debates=8, questions=2, group=2),
     protocol=Protocol(order="random", max_new_tokens=16),

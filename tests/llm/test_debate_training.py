@@ -311,16 +311,16 @@ def test_a_tiny_model_learns_a_few_problems_by_heart(problems, tokenizer):
     assert seen[-1][1] < 0.1
 
 
-def test_what_reading_shows_does_not_depend_on_how_long_solving_took(problems, make_agent):
-    """In one go or by two calls: the same model."""
-    once, twice = make_agent(0), make_agent(0)
-    solve = SFT(steps=3, batch=4, check_every=3, check_on=4, read_steps=0)
-    both = dataclasses.replace(solve, read_steps=2)
-    train_supervised(once, problems["train"][:20], both, seed=0)
-    train_supervised(twice, problems["train"][:20], solve, seed=0)
-    read = dataclasses.replace(both, steps=0)
-    train_supervised(twice, problems["train"][:20], read, seed=0)
-    for a, b in zip(once.model.parameters(), twice.model.parameters(), strict=True):
+def test_no_part_depends_on_how_long_the_one_before_took(problems, make_agent):
+    """In one go or part by part: the same model."""
+    once, thrice = make_agent(0), make_agent(0)
+    whole = SFT(steps=3, batch=4, check_every=3, check_on=4, read_steps=2, debate_steps=2)
+    train_supervised(once, problems["train"][:20], whole, seed=0)
+    parts = {"steps": 3, "read_steps": 2, "debate_steps": 2}
+    for part in parts:
+        alone = dataclasses.replace(whole, **{name: 0 for name in parts if name != part})
+        train_supervised(thrice, problems["train"][:20], alone, seed=0)
+    for a, b in zip(once.model.parameters(), thrice.model.parameters(), strict=True):
         assert torch.equal(a, b)
 
 
