@@ -13,11 +13,11 @@ from marl.aggregate import aggregate, blocks, improvement, records, strangers
 from marl.benchmark import runner_files, wall_seconds
 from marl.measures import compare, summarize
 from marl.plans import Plan
+from marl.statistics import Estimate
 
 if TYPE_CHECKING:
     from marl.crossplay import CrossPlay
     from marl.envs.base import Env
-    from marl.statistics import Estimate
 
 __all__ = ["further_tables"]
 
@@ -111,6 +111,7 @@ def _unseen(plan: Plan, folder: Path, cross: CrossPlay, folders: Folders) -> Tab
     from marl.crossplay import cross_play
     from marl.envs.base import make_env
     from marl.teams import group, load_groups
+    from rqe import _plain
 
     options = {**cross.env["options"], "runner": str(runner_files(plan, folder)[1])}
     env = make_env("tag", **{**options, "sha256": None})
@@ -119,10 +120,9 @@ def _unseen(plan: Plan, folder: Path, cross: CrossPlay, folders: Folders) -> Tab
     other = cross_play(env, groups, copies=cross.copies, partners=())
     other.save(folder / "report" / "unseen_runner.safetensors")
     baseline = cross.names[0]
-    rows = []
-    for method in summarize(other):
-        ratio = compare(other, method.name, baseline).crossing
-        rows.append((method.name, _text(method.training), _text(method.crossing), _text(ratio)))
+    figures = unseen_figures(other, baseline)
+    _plain.write_whole(folder / "report" / "unseen_runner.csv", unseen_csv(figures).encode())
+    rows = [(name, *map(_text, parts.values())) for name, parts in figures.items()]
     return {
         "title": "Unseen runner",
         "text": "The same teams against a runner that was trained apart, with other chasers.",
@@ -130,6 +130,33 @@ def _unseen(plan: Plan, folder: Path, cross: CrossPlay, folders: Folders) -> Tab
         "header": ("method", "own team", "other seeds", f"ratio to {baseline}"),
         "rows": rows,
     }
+
+
+def unseen_figures(other: CrossPlay, baseline: str) -> dict[str, dict[str, Estimate]]:
+    """TP, CP, and the ratio of CP to the baseline's, by method; it has none to itself.
+
+    A ratio takes its two methods for independent groups: the baseline's own would get an interval.
+    """
+    found = {}
+    for method in summarize(other):
+        figures = {"training": method.training, "crossing": method.crossing}
+        figures["ratio"] = Estimate(math.nan, math.nan, math.nan)
+        if method.name != baseline:
+            figures["ratio"] = compare(other, method.name, baseline).crossing
+        found[method.name] = figures
+    return found
+
+
+def unseen_csv(figures: Mapping[str, Mapping[str, Estimate]]) -> str:
+    """The same as CSV, one line per method."""
+    from rqe import _plain
+
+    rows: list[dict[str, Any]] = []
+    for name, parts in figures.items():
+        rows.append({"method": name})
+        for part, x in parts.items():
+            rows[-1] |= {part: x.value, f"{part}_low": x.low, f"{part}_high": x.high}
+    return _plain.csv_text(rows)
 
 
 def _costs(plan: Plan, folders: Folders) -> Table:

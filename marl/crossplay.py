@@ -251,14 +251,15 @@ def cross_play(
 
 def _check(env: Env, groups: Sequence[Group], copies: int, steps: int) -> None:
     """Refuse what cannot be played."""
+    from marl.envs.base import check_whole
+
     if env.n_agents < 2:
         raise ValueError(f"env: cross-play needs two seats or more, got {env.n_agents}")
     names = [group.name for group in groups]
     if not groups or len(set(names)) < len(names):
         raise ValueError(f"groups: need one or more, with different names; got {names}")
     for name, value in (("copies", copies), ("steps", steps)):
-        if value < 1:
-            raise ValueError(f"{name} must be at least 1, got {value}")
+        check_whole(name, value, 1)
 
 
 def _bar(rows: list[Any], progress: bool) -> Iterable[Any]:

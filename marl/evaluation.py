@@ -122,10 +122,11 @@ def evaluate(
     >>> found.returns["lazy too"].tolist()
     [[0.0, 0.0]]
     """
-    if episodes < 1:
-        raise ValueError(f"episodes must be at least 1, got {episodes!r}")
     from marl import envs
+    from marl.envs.base import check_whole
     from marl.partners import held_out
+
+    check_whole("episodes", episodes, 1)
 
     own = _per_seat(policy, env, "policy")
     if partners is None:

@@ -60,7 +60,7 @@ def heat_map(cross: CrossPlay, title: str = "") -> Figure:
     figure = _figure(min(4.2 + 0.06 * n, 8.0), min(3.6 + 0.06 * n, 7.2))
     ax = figure.add_subplot()
     image = ax.imshow(cross.returns, cmap="cividis", interpolation="nearest")
-    figure.colorbar(image, ax=ax, label="return of both seats", shrink=0.85)
+    figure.colorbar(image, ax=ax, label="return of all seats", shrink=0.85)
     edges = [int(cross.members(name)[0]) for name in cross.names]
     for edge in edges[1:]:
         ax.axhline(edge - 0.5, color="white", lw=1.5)
@@ -73,7 +73,8 @@ def heat_map(cross: CrossPlay, title: str = "") -> Figure:
         ax.set_xticks(middles, cross.names)
         ax.set_yticks(middles, cross.names, rotation=90, va="center")
     ax.tick_params(length=0)
-    ax.set_xlabel("team of seat 1")
+    two = cross.private.shape[-1] == 2
+    ax.set_xlabel("team of seat 1" if two else "team of the other seats")
     ax.set_ylabel("team of seat 0")
     ax.set_title(title or "Cross-play: every pair of teams", fontsize=10)
     return figure
@@ -88,7 +89,7 @@ def curves(found: Mapping[str, Curve]) -> Figure:
         _band(axes[0], curve.steps, curve.returns, k, f"{name} ({len(curve.returns)} teams)")
         if shares and curve.least is not None:
             _band(axes[1], curve.steps, curve.least, k, name)
-    axes[0].set_ylabel("return of both seats")
+    axes[0].set_ylabel("return of all seats")
     _legend(axes[0])
     if shares:
         axes[1].axhline(RIDER, color="#555555", lw=0.8, ls=(0, (2, 2)))
@@ -147,7 +148,7 @@ def partners(methods: Sequence[Method]) -> Figure:
         )  # fmt: skip
     ax.set_yticks(range(len(labels)), labels)
     ax.invert_yaxis()
-    ax.set_xlabel("return of both seats (95 % interval over teams)")
+    ax.set_xlabel("return of all seats (95 % interval over teams)")
     _legend(ax)
     _tidy(ax)
     return figure
@@ -177,7 +178,7 @@ def sweep(rows: Sequence[Mapping[str, Any]], parameter: str, label: str) -> Figu
             top.fill_between(x, low, high, color=COLOURS[k % 7], alpha=0.12, lw=0)
         riders = [row["free_riding_teams"] / row["teams"] for row in line]
         bottom.plot(x, riders, ls="-", lw=1.4, label=series, **style)
-    top.set_ylabel("return of both seats")
+    top.set_ylabel("return of all seats")
     top.legend(frameon=False, fontsize=8, ncols=2)
     bottom.set_ylabel("share of free-riding teams")
     bottom.set_ylim(-0.04, 1.04)

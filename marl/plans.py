@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
 from marl.algorithms import ALGORITHMS, Algorithm, algo_config, make_algo
 from marl.config import RunConfig
-from marl.envs.base import check_name
+from marl.envs.base import check_name, check_whole
 from marl.presets import preset
 from marl.presets import settings as those_of
 
@@ -167,11 +170,13 @@ def benchmark_plan(
         check_name("method", method, ALGORITHMS)
     for ablation in ablations:
         check_name("ablation", ablation, dict.fromkeys(ABLATIONS))
-    if seeds is not None and seeds < 1:
-        raise ValueError(f"seeds must be at least 1, got {seeds!r}")
     chosen = dict(SIZES[size][name])
     steps = chosen["steps"] if steps is None else steps
+    seeds = chosen["seeds"] if seeds is None else seeds
+    _check_size(seeds, steps)
     common, own = _by_method(settings or {}, names)
+    learners = {*names, *(kind for kind, _ in variants), *(["ippo"] if name == "tag" else [])}
+    _check_taken(common, learners)
 
     def algo(method: str, **more: Any) -> Algorithm:
         base = algo_config(preset(BENCHMARKS[name][0], method).algo)
@@ -182,11 +187,28 @@ def benchmark_plan(
         name=name,
         methods=_compared(names, own, variants, algo),
         steps=steps,
-        seeds=chosen["seeds"] if seeds is None else seeds,
+        seeds=seeds,
         runners=2 if name == "tag" else 0,
         trainer=algo("ippo", share_policies=False),
         sweeps={ablation: tuple(_sweep_cells(ablation, algo)) for ablation in ablations},
     )
+
+
+def _check_size(seeds: Any, steps: Any) -> None:
+    """Refuse numbers that no run can have."""
+    check_whole("seeds", seeds, 1)
+    if not (isinstance(steps, Real) and 0 < float(steps) < math.inf):
+        raise ValueError(f"steps must be a positive, finite number; got {steps!r}")
+
+
+def _check_taken(common: Mapping[str, Any], learners: Iterable[str]) -> None:
+    """Refuse a setting of all methods that none of them would take, such as a misspelt one."""
+    kinds = [ALGORITHMS[name] for name in learners]
+    known: dict[str, Any] = {}
+    for kind in kinds:
+        known |= those_of(kind, {f.name: f.default for f in dataclasses.fields(kind)})
+    for name in common:
+        check_name("setting of the methods that are compared,", name, known)
 
 
 def _sized(

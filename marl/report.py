@@ -93,8 +93,9 @@ def write_report(folder: str | Path) -> Path:
 def protocol(results: Results) -> str:
     """Say what the figures are, in words."""
     cross = results.cross
+    others = "seat 1" if cross.private.shape[-1] == 2 else "all other seats"
     return (
-        f"Every pair of teams, seat 0 from one and seat 1 from the other, plays {cross.copies} "
+        f"Every pair of teams, seat 0 from one and {others} from the other, plays {cross.copies} "
         f"copies of the environment for {cross.steps} steps. Returns are sums over the seats. "
         "TP: teams as trained. CP: all pairs of different teams of one method, zero-shot. "
         "Intervals are 95 % bootstrap intervals over teams (seeds), not over episodes or pairs; "
@@ -140,7 +141,7 @@ def partner_tables(methods: Sequence[Method]) -> list[Table]:
     names = [m.name for m in methods]
     partners = list(methods[0].beside)
     returns = [(p, *(_text(m.beside[p].returns) for m in methods)) for p in partners]
-    tables = [Table("return of both seats, by partner", ("partner", *names), returns)]
+    tables = [Table("return of all seats, by partner", ("partner", *names), returns)]
     work: list[tuple[str, ...]] = []
     for partner in partners:
         for k, which in enumerate(("worse seat", "better seat")):
@@ -201,8 +202,10 @@ class _Page:
         return Section(table["title"], [table["text"]], [drawn])
 
     def _matrix(self) -> Section:
+        others = "seat 1" if self.results.cross.private.shape[-1] == 2 else "the other seats"
         text = (
-            "Rows: the team of seat 0. Columns: the team of seat 1. Teams in order of their seeds."
+            f"Rows: the team of seat 0. Columns: the team of {others}. "
+            "Teams in order of their seeds."
         )
         alt = "Returns of all pairs of teams"
         image = self._image("crossplay", figures.heat_map(self.results.cross), alt)
@@ -265,7 +268,7 @@ class _Page:
             "Zero-shot beside scripted partners. 'stay' never moves: it is the removed teammate, "
             "and what is left is what the agent does alone."
         )
-        alt = "Return of both seats by partner, with 95 % intervals over teams"
+        alt = "Return of all seats by partner, with 95 % intervals over teams"
         image = self._image("partners", figures.partners(methods), alt)
         return Section("Held-out partners", [text], partner_tables(methods), [image])
 

@@ -81,7 +81,10 @@ class Results:
         out.mkdir(parents=True, exist_ok=True)
         self.cross.save(out / "crossplay.safetensors")
         _save_curves(out / "curves.safetensors", self.curves)
-        if self.exact is not None:
+        if self.exact is None:  # what other results left here does not belong to these
+            for name in ("exact.safetensors", "nash_conv.safetensors"):
+                (out / name).unlink(missing_ok=True)
+        else:
             self.exact.cross.save(out / "exact.safetensors")
             marks = {
                 n: getattr(self.exact, n) for n in ("team_optimum", "one_worker", "lone_worker")
@@ -111,18 +114,18 @@ class Results:
         if not (out / "crossplay.safetensors").is_file():
             raise CheckpointError(f"{out}: no results of a cross-play; run 'marl crossplay' first")
         try:
-            rest = json.loads((out / "report.json").read_text(encoding="utf-8"))
-            sweeps, notes = list(rest["sweeps"]), dict(rest["notes"])
-            tables = list(rest.get("tables", []))
+            rest = {"tables": []} | json.loads((out / "report.json").read_text(encoding="utf-8"))
+            _check_rest(rest)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise CheckpointError(f"{out / 'report.json'}: cannot be used ({error})") from error
+        cross = CrossPlay.load(out / "crossplay.safetensors")
         return cls(
-            cross=CrossPlay.load(out / "crossplay.safetensors"),
+            cross=cross,
             curves=_load_curves(out / "curves.safetensors"),
-            exact=_load_exact(out) if (out / "exact.safetensors").exists() else None,
-            sweeps=sweeps,
-            tables=tables,
-            notes=notes,
+            exact=_load_exact(out, cross) if (out / "exact.safetensors").exists() else None,
+            sweeps=rest["sweeps"],
+            tables=rest["tables"],
+            notes=rest["notes"],
         )
 
     def team_rows(self) -> list[dict[str, Any]]:
@@ -185,10 +188,37 @@ def exact_cross_play(env: Env, groups: list[Group], activations: list[str]) -> E
     return Exact(cross, conv, marks.team, marks.one_worker, marks.lone_worker)
 
 
-def _load_exact(out: Path) -> Exact:
-    """Read the exact values of a folder."""
+_PARTS = {
+    "sweeps": ("parameter", "label", "title", "rows"),
+    "tables": ("title", "text", "caption", "header", "rows"),
+}
+"""What each entry of ``report.json`` needs."""
+
+
+def _check_rest(rest: Mapping[str, Any]) -> None:
+    """Raise ValueError where ``report.json`` holds something else than `Results.save` writes."""
+    if not isinstance(rest["notes"], dict):
+        raise ValueError(f"notes must be a mapping, got {type(rest['notes']).__name__}")
+    for part, names in _PARTS.items():
+        if not isinstance(rest[part], list):
+            raise ValueError(f"{part} must be a list, got {type(rest[part]).__name__}")
+        for k, entry in enumerate(rest[part]):
+            if not isinstance(entry, dict):
+                raise ValueError(f"{part}[{k}] must be a mapping, got {type(entry).__name__}")
+            for name in names:
+                if name not in entry:
+                    raise ValueError(f"{part}[{k}] lacks {name!r}")
+
+
+def _load_exact(out: Path, sampled: CrossPlay) -> Exact:
+    """Read the exact values of a folder, which are those of the teams of its sampled play."""
     arrays, metadata = load_arrays(out / "nash_conv.safetensors", schema=EXACT)
     cross = CrossPlay.load(out / "exact.safetensors")
+    if (cross.groups, cross.seeds) != (sampled.groups, sampled.seeds):
+        raise CheckpointError(
+            f"{out / 'exact.safetensors'}: of other teams than crossplay.safetensors; "
+            "run 'marl crossplay' again"
+        )
     try:
         return Exact(cross, arrays["nash_conv"], **json.loads(metadata["marks"]))
     except (KeyError, TypeError, ValueError) as error:

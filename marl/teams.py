@@ -123,15 +123,16 @@ def curve(runs: Sequence[Run]) -> Curve:
     ValueError
         When the runs were logged at different steps.
     """
-    tables = [_table(run) for run in runs]
+    event = work_event(runs[0].env.events)
+    seats = range(runs[0].env.n_agents)
+    works = [] if event is None else [f"play.{event}.{i}" for i in seats]
+    tables = [_table(run, ("play.return.0", *works)) for run in runs]
     if any(not np.array_equal(table["steps"][0], tables[0]["steps"][0]) for table in tables):
         raise ValueError(
             f"runs must be logged at the same steps, got {[str(run.path) for run in runs]}"
         )
     joined = {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
-    event = work_event(runs[0].env.events)
-    seats = range(runs[0].env.n_agents)
-    work = [] if event is None else [joined[f"play.{event}.{i}"] for i in seats]
+    work = [joined[name] for name in works]
     least = None
     if len(work) > 1:
         total = np.sum(work, axis=0)
@@ -158,14 +159,19 @@ def _check_members(runs: Sequence[Run]) -> None:
         seeds |= set(run.seeds)
 
 
-def _table(run: Run) -> dict[str, Any]:
-    """Metrics of one run, each [seeds, rows]."""
-    shape = (-1, run.config.seeds)
+def _table(run: Run, needed: Sequence[str]) -> dict[str, Any]:
+    """Metrics of one run, each [seeds, rows], among them those that are `needed`."""
+    file, config = run.path / "metrics.csv", run.config
+    for name in needed:
+        if name not in run.metrics:
+            raise CheckpointError(f"{file}: lacks the column {name!r}")
+    updates = run.algo.total_updates(config.steps, run.env.n_agents)
+    shape = (-(-updates // config.log_every), config.seeds)
     seeds = run.metrics["seed"]
-    if len(seeds) % run.config.seeds or (seeds.reshape(shape) != run.seeds).any():
+    if len(seeds) != shape[0] * shape[1] or (seeds.reshape(shape) != run.seeds).any():
         raise CheckpointError(
-            f"{run.path / 'metrics.csv'}: must have a row for each of {run.config.seeds} seeds in "
-            f"every interval; it has {len(seeds)} rows"
+            f"{file}: must have a row for each of {config.seeds} seeds in every one of {shape[0]} "
+            f"intervals; it has {len(seeds)} rows"
         )
     return {name: column.reshape(shape).T for name, column in run.metrics.items()}
 

@@ -113,7 +113,8 @@ class SRPO(PPO):
 
     def _check_shares(self) -> None:
         """Shares are whole numbers of tables that leave room for each other."""
-        if not isinstance(self.partner_memory, int) or self.partner_memory < 0:
+        number = isinstance(self.partner_memory, int) and not isinstance(self.partner_memory, bool)
+        if not number or self.partner_memory < 0:
             raise ValueError(
                 f"partner_memory must be an integer of at least 0, got {self.partner_memory!r}"
             )

@@ -54,15 +54,21 @@ def curves(runs: Sequence[Run], *, smooth: int = 10) -> Figure:
 
 
 def before_and_after(beside: Sequence[tuple[str, Mapping[Entrant, Outcome]]]) -> Figure:
-    """Return own accuracy before and after debate with each partner, a dot an agent, bars means."""
-    figure = _figure(6.8, 1.6 + 0.9 * len(beside))
+    """Return own accuracy before and after debate with each partner, a dot an agent, bars means.
+
+    Agents of different sizes have bars of their own: a mean over sizes would be nobody's.
+    """
+    groups = sorted({(e.size, e.method) for _, outcomes in beside for e in outcomes})
+    figure = _figure(6.8, 1.6 + 0.45 * len(beside) * len(groups))
     ax = figure.add_subplot()
     ticks, labels = [], []
     place = 0.0
     for partner, outcomes in beside:
-        for method in sorted({entrant.method for entrant in outcomes}):
+        for size, method in groups:
             found = [
-                o.correct[:, 0].mean(axis=1) for e, o in outcomes.items() if e.method == method
+                o.correct[:, 0].mean(axis=1)
+                for e, o in outcomes.items()
+                if (e.size, e.method) == (size, method)
             ]
             for r, fill in ((0, 0.35), (-1, 1.0)):
                 values = [float(rounds[r]) for rounds in found]
@@ -71,7 +77,8 @@ def before_and_after(beside: Sequence[tuple[str, Mapping[Entrant, Outcome]]]) ->
                 ax.plot(values, [place] * len(values), "k.", ms=3)
                 place += 0.38
             ticks.append(place - 0.57)
-            labels.append(f"{method} beside {partner}")
+            agent = method if len({size for size, _ in groups}) == 1 else f"{size}, {method}"
+            labels.append(f"{agent} beside {partner}")
             place += 0.14
         place += 0.2
     ax.set_yticks(ticks, labels)

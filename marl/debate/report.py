@@ -81,10 +81,12 @@ def evaluate_runs(
     Raises
     ------
     ValueError
-        If there is no run, the runs have different protocols, or runs of one method that start
-        from models of one name differ in their settings, or not even in their seeds.
+        If there is no run, one is not finished, the runs have different protocols, or runs of one
+        method that start from models of one name differ in their settings, or not even in their
+        seeds.
     """
     protocol = _common_protocol(runs)
+    _check_finished(runs)
     runs = _told_apart(runs)
     tell = report or (lambda line: None)
     seats = Seats(engine, device, models=2 * len(runs) + len(partners))
@@ -119,6 +121,16 @@ def _common_protocol(runs: Sequence[Run]) -> Protocol:
                 f"{runs[0].path} has {runs[0].config.protocol}"
             )
     return runs[0].config.protocol
+
+
+def _check_finished(runs: Sequence[Run]) -> None:
+    """Raise if a run is not at its end: methods are compared at equal debates."""
+    for run in runs:
+        if not run.finished:
+            raise ValueError(
+                f"runs must be finished; {run.path} has made {run.update} of "
+                f"{run.config.training.updates} updates: go on with the command that began it"
+            )
 
 
 def _pair(run: Run) -> str:
@@ -221,7 +233,7 @@ def _beside(
 def _entrant(run: Run, seat: int) -> Entrant:
     """Return an agent of a run, for the tables."""
     size = Path(run.config.agents[seat]).name
-    return Entrant(run.config.training.algo, f"{run.name}/{seat}", size)
+    return Entrant(run.config.training.algo, run.name, size, seat)
 
 
 def _partner_cells(outcomes: Mapping[Entrant, Outcome], name: str, seed: int) -> list[Cell]:

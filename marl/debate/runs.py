@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import os
 import shutil
@@ -199,7 +200,7 @@ def train(
     Raises
     ------
     RunError
-        If the folder holds another run, or a damaged one.
+        If the folder holds another run, one on other problems, or a damaged one.
     """
     out, crew = Path(out), launched(device)
     if crew.leads:
@@ -263,7 +264,8 @@ def _save(trainer: Trainer, rows: list[dict[str, float]], out: Path) -> None:
         learner.agent.save(partial / name)
         tensors |= {f"{name}/{key}": value for key, value in _optimiser_tensors(learner).items()}
     save_file(tensors, partial / _OPTIMISERS)
-    write_whole(partial / _STATE, json.dumps({"update": trainer.update}).encode())
+    state = {"update": trainer.update, "problems": _digest(trainer.problems)}
+    write_whole(partial / _STATE, json.dumps(state).encode())
     _write_rows(out / _METRICS, rows)
     os.replace(partial, final)
     for old in out.glob(f"{_PREFIX}*"):
@@ -276,6 +278,12 @@ def _restore(trainer: Trainer, folder: Path) -> None:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
+    state, ours = _json(folder / _STATE), _digest(trainer.problems)
+    if state.get("problems", ours) != ours:  # older checkpoints do not say
+        raise RunError(
+            f"{folder}: this run was begun with other problems than those that --data holds now; "
+            "go on with the same ones, or name another folder"
+        )
     try:
         tensors = load_file(folder / _OPTIMISERS)
     except (OSError, SafetensorError) as error:
@@ -287,7 +295,13 @@ def _restore(trainer: Trainer, folder: Path) -> None:
             k.removeprefix(f"{name}/"): v for k, v in tensors.items() if k.startswith(f"{name}/")
         }
         _restore_optimiser(learner, own, folder)
-    trainer.update = int(_json(folder / _STATE)["update"])
+    trainer.update = int(state["update"])
+
+
+def _digest(problems: Sequence[Problem]) -> str:
+    """Return a checksum of some problems, in their order."""
+    text = json.dumps([[problem.question, problem.answer] for problem in problems])
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _copy_parameters(saved: Agent, agent: Agent, place: Path) -> None:

@@ -58,7 +58,7 @@ class SFT:
     def __post_init__(self) -> None:
         """Check each field."""
         _fields.positive_whole(self, "batch", "check_every", "check_on")
-        _fields.not_negative(self, "steps", "read_steps", "debate_steps")
+        _fields.whole(self, "steps", "read_steps", "debate_steps")
         _fields.share(self, "own_wrong", "partner_wrong", "stop_at")
         _fields.positive(self, "lr", "stop_at")
 
@@ -148,7 +148,9 @@ class Training:
             credit=("final", "round"),
         )
         _fields.positive_whole(self, "debates", "questions", "group", "epochs", "micro_batch")
-        _fields.not_negative(self, "tau", "eps", "anchor", "warmup")
+        _fields.whole(self, "warmup")
+        _fields.not_negative(self, "tau", finite=False)
+        _fields.not_negative(self, "eps", "anchor")
         _fields.positive(self, "lr", "adversary_lr", "clip")
         _fields.share(self, "discount")
         if self.advantage == "group" and self.group < 2:

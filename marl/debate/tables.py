@@ -24,11 +24,14 @@ class Entrant:
         Runs of one method are independent; two agents of one run have been trained together.
     size : str
         Which model it started from.
+    seat : int
+        Where it sat in training.
     """
 
     method: str
     run: str
     size: str
+    seat: int
 
 
 @dataclass(frozen=True)
@@ -112,12 +115,19 @@ def _the_only(means: dict[str, float]) -> float:
 
 
 def partner_scores(outcomes: Mapping[Entrant, Outcome]) -> dict[tuple[str, str], Array]:
-    """Return own accuracy after a debate with one fixed partner, (R, 1, N) by (method, size)."""
-    grouped: dict[tuple[str, str], list[Array]] = {}
+    """Return own accuracy after a debate with one fixed partner, (R, 1, N) by (method, size).
+
+    Two agents of one size in a run were trained together and are one draw: their mean counts.
+    """
+    grouped: dict[tuple[str, str], dict[str, list[Array]]] = {}
     for entrant, found in outcomes.items():
         own = found.correct[-1, 0].astype(float)
-        grouped.setdefault((entrant.method, entrant.size), []).append(own)
-    return {key: np.array(rows)[:, None, :] for key, rows in grouped.items()}
+        runs = grouped.setdefault((entrant.method, entrant.size), {})
+        runs.setdefault(entrant.run, []).append(own)
+    return {
+        key: np.array([np.mean(agents, axis=0) for agents in runs.values()])[:, None, :]
+        for key, runs in grouped.items()
+    }
 
 
 def metric_rows(
@@ -128,7 +138,8 @@ def metric_rows(
         metrics = outcomes[entrant].metrics()
         for name in METRICS:
             yield {
-                "method": entrant.method, "run": entrant.run, "size": entrant.size,
+                "method": entrant.method, "run": f"{entrant.run}/{entrant.seat}",
+                "size": entrant.size,
                 "partner": partner, "metric": name, "value": metrics[name],
             }  # fmt: skip
 

@@ -13,6 +13,7 @@ import difflib
 import inspect
 import math
 from importlib import import_module
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast, runtime_checkable
 
 import numpy as np
@@ -176,6 +177,14 @@ def check_finite(name: str, value: Any) -> None:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if not number or not math.isfinite(value):
         raise ValueError(f"{name} must be finite, a number; got {value!r}")
+
+
+def check_whole(name: str, value: Any, least: int) -> None:
+    """Raise ValueError unless `value` is a whole number of at least `least`."""
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise ValueError(f"{name} must be a whole number, got {value!r}")
+    if value < least:
+        raise ValueError(f"{name} must be at least {least}, got {value!r}")
 
 
 def check_truth(name: str, value: Any) -> None:

@@ -76,8 +76,8 @@ def risk_adjusted(
     seat : {0, 1}
         Whose return it is; the other one deviates.
     tau : float, in [0, inf]
-        Risk aversion, unit 1/reward. 0: the partner does not deviate; inf: it deviates freely
-        among the actions that it takes with positive probability.
+        Risk aversion, unit 1/reward. 0: the partner does not deviate; inf: it deviates freely, with
+        "kl" among the actions that it takes with positive probability.
     penalty : {"kl", "reverse_kl"}
         KL(deviation || policy) or KL(policy || deviation), summed over the steps of the episode.
     model : KitchenModel, optional
@@ -134,7 +134,10 @@ def worst_deviation(
     if tau == 0:
         return nominal, np.einsum("sb,sb->s", nominal, payoffs)
     if math.isinf(tau):
-        p = np.eye(payoffs.shape[1])[np.where(nominal > 0, payoffs, np.inf).argmin(axis=1)]
+        # Where the policy never goes, KL(deviation || policy) has no finite price at any tau, and
+        # KL(policy || deviation) no price at all.
+        free = nominal > 0 if penalty == "kl" else np.ones_like(nominal, bool)
+        p = np.eye(payoffs.shape[1])[np.where(free, payoffs, np.inf).argmin(axis=1)]
         return p, np.einsum("sb,sb->s", p, payoffs)
     if penalty == "kl":
         with np.errstate(divide="ignore"):

@@ -265,6 +265,8 @@ def test_damaged_and_foreign_runs_are_refused(tmp_path, problems, folders):
     training = Training(algo="ippo", debates=8, **SMALL)
     config = RunConfig(folders, "problems.jsonl", training, SHORT)
     run = train(config, problems["train"], tmp_path / "run", every=1)
+    with pytest.raises(RunError, match="begun with other problems than those that --data holds"):
+        train(config, problems["train"][::-1], run.path)
     other = dataclasses.replace(config, seed=9)
     with pytest.raises(RunError, match=r"other settings \(seed differ\)"):
         train(other, problems["train"], run.path)
@@ -376,6 +378,13 @@ def test_who_learns_to_read_sees_right_answers_alone(monkeypatch, problems, make
         ({"group": 1}, "group must be at least 2"),
         ({"debates": 3}, "debates must be at least 128"),
         ({"lr": 0.0}, "lr must be positive"),
+        ({"lr": math.inf}, "lr must be positive, a finite number; got inf"),
+        ({"adversary_lr": "1e-3"}, "adversary_lr must be positive, a finite number; got '1e-3'"),
+        ({"tau": math.nan}, "tau must be at least 0; got nan"),
+        ({"tau": "10"}, "tau must be at least 0; got '10'"),
+        ({"eps": math.inf}, "eps must be finite; got inf"),
+        ({"warmup": 2.5}, r"warmup must be at least 0, a whole number; got 2\.5"),
+        ({"discount": "1"}, r"discount must be in \[0, 1\]; got '1'"),
         ({"discount": 1.5}, r"discount must be in \[0, 1\]"),
         ({"questions": 0}, "questions must be a positive integer"),
     ],

@@ -1,6 +1,10 @@
 """`marl benchmark`: plans, aggregates against plain loops, interruption, damage."""
 
+import csv
+import dataclasses
+import io
 import itertools
+import math
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,8 +25,11 @@ from marl.aggregate import (
 )
 from marl.algorithms import ALGORITHMS
 from marl.benchmark import run_benchmark, wall_seconds
+from marl.benchmark_report import unseen_csv, unseen_figures
 from marl.checkpoint import CheckpointError, save_arrays
 from marl.cli import main
+from marl.crossplay import CrossPlay
+from marl.measures import compare
 from marl.plans import BENCHMARKS, SIZES, benchmark_plan
 from marl.presets import PRESETS, preset
 from marl.run import run_config
@@ -100,6 +107,30 @@ def test_blocks_leave_teams_among_themselves_out():
     assert np.isnan(table[1, 1])
     assert strangers(cross, "b").value == pytest.approx((table[0, 1] + table[1, 0]) / 2)
     assert [record["method"] for record in records(cross, "a")] == ["a", "b"]
+
+
+def test_the_baseline_has_no_ratio_to_itself():
+    """Once IPPO was 1 [0.894, 1.12] times as good as IPPO."""
+    rng = np.random.default_rng(2)
+    cross = CrossPlay(
+        env={"name": "tag", "options": {}},
+        groups=("a",) * 5 + ("b",) * 5,
+        seeds=tuple(range(5)) * 2,
+        copies=1,
+        steps=1,
+        returns=rng.normal(100.0, 10.0, size=(10, 10)),
+        spread=np.zeros((10, 10)),
+        private=np.zeros((10, 10, 2)),
+        events={},
+        against={},
+    )
+    figures = unseen_figures(cross, "a")
+    assert all(np.isnan(x) for x in dataclasses.astuple(figures["a"]["ratio"]))
+    expected = compare(cross, "b", "a").crossing
+    assert figures["b"]["ratio"] == expected
+    told = list(csv.DictReader(io.StringIO(unseen_csv(figures))))
+    assert [row["method"] for row in told] == ["a", "b"]
+    assert (told[0]["ratio"], float(told[1]["ratio_high"])) == ("nan", expected.high)
 
 
 def test_every_size_of_every_benchmark_is_equal_in_interactions():
@@ -234,6 +265,26 @@ def test_an_interrupted_benchmark_goes_on_bit_by_bit(plan, alone, tmp_path, monk
         (lambda: benchmark_plan("tag", variants=[("spro", {"tau": 1})]), "did you mean 'srpo'"),
         (lambda: benchmark_plan("tag", variants=[("srpo", {"tua": 1})]), "has no option 'tua'"),
         (lambda: benchmark_plan("tag", seeds=0), "seeds must be at least 1, got 0"),
+        (
+            lambda: benchmark_plan("tag", seeds=2.5),  # type: ignore[arg-type]
+            r"seeds must be a whole number, got 2\.5",
+        ),
+        (lambda: benchmark_plan("hanabi2", steps=math.inf), "steps must be a positive, finite"),
+        (
+            lambda: benchmark_plan("kitchen", steps="1e6"),  # type: ignore[arg-type]
+            "steps must be a positive, finite number; got '1e6'",
+        ),
+        (lambda: benchmark_plan("kitchen", steps=-1), "steps must be .* number; got -1"),
+        (
+            lambda: benchmark_plan("kitchen", settings={"gama": 0.9}),
+            "unknown setting of the methods that are compared, 'gama', did you mean 'gamma'",
+        ),
+        (
+            lambda: benchmark_plan(
+                "kitchen", methods=["ippo", "adversarial"], settings={"tau": 1.0}
+            ),
+            "unknown setting of the methods that are compared, 'tau'",
+        ),
         (lambda: benchmark_plan("tag", ablations=["lr"]), "unknown ablation 'lr'"),
         (
             lambda: benchmark_plan("tag", methods=["ippo"], settings={"srpo.eps": 1.0}),

@@ -106,6 +106,8 @@ def test_a_cross_play_is_saved_and_read_back(tmp_path):
         (["a", "a"], {}, "with different names"),
         (["a"], {"copies": 0}, "copies must be at least 1, got 0"),
         (["a"], {"steps": 0}, "steps must be at least 1, got 0"),
+        (["a"], {"copies": 2.5}, r"copies must be a whole number, got 2\.5"),
+        (["a"], {"steps": "9"}, "steps must be a whole number, got '9'"),
     ],
 )
 def test_bad_arguments_are_refused(groups, options, message):
@@ -277,4 +279,10 @@ def test_runs_without_their_metrics_play_and_those_with_half_of_them_are_named(t
     lines = (tiny_run.path / "metrics.csv").read_text().splitlines(keepends=True)
     (bare / "metrics.csv").write_text("".join(lines[:-1]))
     with pytest.raises(CheckpointError, match=r"metrics.csv: must have a row for each of 2 seeds"):
+        curve([load_run(bare)])
+    (bare / "metrics.csv").write_text("".join(lines[:-2]))  # a whole interval is missing
+    with pytest.raises(CheckpointError, match=r"in every one of 3 intervals; it has 4 rows"):
+        curve([load_run(bare)])
+    (bare / "metrics.csv").write_text("".join(lines).replace("play.return.0", "return", 1))
+    with pytest.raises(CheckpointError, match=r"metrics.csv: lacks the column 'play.return.0'"):
         curve([load_run(bare)])

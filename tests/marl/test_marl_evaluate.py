@@ -135,6 +135,14 @@ def test_bad_policies_get_clear_errors(policy, words):
         marl.evaluate(policy, {"stay": stay}, KITCHEN, episodes=2)
 
 
+@pytest.mark.parametrize(
+    ("episodes", "words"), [(0, "at least 1, got 0"), (2.5, r"a whole number, got 2\.5")]
+)
+def test_episodes_are_whole_numbers(episodes, words):
+    with pytest.raises(ValueError, match=f"episodes must be {words}"):
+        marl.evaluate(stay, {"stay": stay}, KITCHEN, episodes=episodes)
+
+
 def test_bad_exports_get_clear_errors(tiny_run):
     with pytest.raises(ValueError, match=r"seed must be one of \[0, 1\], got 5"):
         marl.numpy_policy(tiny_run, seed=5)

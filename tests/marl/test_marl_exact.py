@@ -201,6 +201,21 @@ def test_risk_adjusted_value_falls_from_the_mean_to_the_worst_case(teams):
 
 
 @pytest.mark.parametrize("penalty", ["kl", "reverse_kl"])
+def test_unbounded_risk_aversion_is_the_limit_of_the_bounded(teams, penalty):
+    """Also beside a partner that never takes some actions: free for "reverse_kl" at every tau."""
+    team = [teams[0, 0], exact.stand_still()]
+    near, limit = (
+        exact.risk_adjusted(team, seat=0, tau=tau, penalty=penalty).value for tau in (1e6, np.inf)
+    )
+    assert limit == pytest.approx(near, abs=0.01)
+    free = {
+        "kl": exact.evaluate(team).returns[0],
+        "reverse_kl": exact.worst_case(team[0], seat=0).value,
+    }
+    assert limit == pytest.approx(free[penalty])
+
+
+@pytest.mark.parametrize("penalty", ["kl", "reverse_kl"])
 def test_no_deviation_beats_the_adversary(teams, penalty):
     """Weak duality along whole episodes: every other partner plus what it pays is worth more."""
     tau, team = 0.3, teams[0]

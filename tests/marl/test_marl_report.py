@@ -1,6 +1,7 @@
 """The page and its figures: complete, self-contained, and safe whatever the names are."""
 
 import dataclasses
+import json
 import re
 from itertools import pairwise
 from types import SimpleNamespace
@@ -143,6 +144,37 @@ def test_undetermined_figures_survive_a_report(results, tmp_path):
     assert "–" in write_report(tmp_path).read_text(encoding="utf-8")
 
 
+def test_exact_values_of_other_teams_are_never_shown(results, tmp_path):
+    """Once `--no-exact`, or another environment, in a folder left the values of the last teams."""
+    results.save(tmp_path)
+    dataclasses.replace(results, cross=cross_play(first="mappo"), exact=None).save(tmp_path)
+    assert Results.load(tmp_path).exact is None
+    assert "Exact values" not in write_report(tmp_path).read_text(encoding="utf-8")
+    cross_play(first="mappo").save(tmp_path / "exact.safetensors")  # cut off between two files
+    results.save(tmp_path)
+    cross_play(first="mappo").save(tmp_path / "crossplay.safetensors")
+    with pytest.raises(CheckpointError, match=r"exact\.safetensors: of other teams than"):
+        write_report(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "words"),
+    [
+        ("sweeps", [{}], r"sweeps\[0\] lacks 'parameter'"),
+        ("sweeps", 3, "sweeps must be a list, got int"),
+        ("tables", [{"title": "x"}], r"tables\[0\] lacks 'text'"),
+        ("tables", ["x"], r"tables\[0\] must be a mapping, got str"),
+        ("notes", [], "notes must be a mapping, got list"),
+    ],
+)
+def test_a_foreign_part_of_the_report_is_named(results, tmp_path, part, value, words):
+    results.save(tmp_path)
+    file = tmp_path / "report.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), part: value}))
+    with pytest.raises(CheckpointError, match=words):
+        write_report(tmp_path)
+
+
 @pytest.mark.parametrize("name", ["crossplay.safetensors", "report.json", "curves.safetensors"])
 def test_damaged_results_are_refused(results, tmp_path, name):
     with pytest.raises(CheckpointError, match="no results of a cross-play"):
@@ -169,14 +201,26 @@ def test_the_heat_map_shows_the_matrix():
     assert image.get_cmap().name == "cividis"
 
 
+def test_with_four_seats_a_column_is_all_the_others(tmp_path):
+    cross = cross_play()
+    four = {"private": np.zeros((2 * N, 2 * N, 4)), "events": {}, "against": {}}
+    cross = dataclasses.replace(cross, **four)
+    assert figures.heat_map(cross).axes[0].get_xlabel() == "team of the other seats"
+    Results(cross, {}).save(tmp_path)
+    text = write_report(tmp_path).read_text(encoding="utf-8")
+    assert "seat 0 from one and all other seats from the other" in text
+    assert "seat 1" not in text
+
+
 @pytest.mark.parametrize("names", [("ippo", "srpo"), tuple(ALGORITHMS)], ids=len)
 def test_the_names_along_the_heat_map_do_not_overlap(names):
     groups = np.repeat(names, 3)
     members = {name: np.flatnonzero(groups == name) for name in names}
     returns = np.zeros((len(groups), len(groups)))
     cross: Any = SimpleNamespace(
-        groups=tuple(groups), names=names, returns=returns, members=members.__getitem__
-    )
+        groups=tuple(groups), names=names, returns=returns, members=members.__getitem__,
+        private=np.zeros((*returns.shape, 2)),
+    )  # fmt: skip
     figure = figures.heat_map(cross)
     figure.draw_without_rendering()
     ax = figure.axes[0]

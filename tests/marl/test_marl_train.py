@@ -284,6 +284,7 @@ TEXT: Any = "2e6"
         (lambda: marl.IPPO(eps=0, eps_start=0.1, eps_warmup=9), ValueError, "with eps_start"),
         (lambda: marl.IPPO(eps_start=0.1, eps_warmup=-9), ValueError, "eps_warmup must be an int"),
         (lambda: marl.SRPO(partner_memory=2, memory_share=1.0), ValueError, "memory_share"),
+        (lambda: marl.SRPO(partner_memory=True), ValueError, "partner_memory must be an integer"),
         (lambda: marl.IPPO(minibatches=3), ValueError, "minibatches must divide"),
         (lambda: marl.IPPO(n_envs=True), ValueError, "n_envs must be a positive integer"),
         (lambda: marl.IPPO(eps=-0.1), ValueError, "eps must be a finite number of at least 0"),
