@@ -267,3 +267,11 @@ def test_a_bar_is_shown(capsys):
     wrong: Any = 3
     with pytest.raises(TypeError, match="progress"):
         rqe.solve_all(CASE, 0.5, 0.2, progress=wrong)
+
+
+@pytest.mark.parametrize("eps", [1e-50, 1e-200])
+@pytest.mark.parametrize("tau", [0.0, 1.0])
+def test_the_smallest_eps_ends_in_a_status(tau, eps):
+    found = rqe.solve_all(rqe.catalog.load("stag-hunt"), tau, eps, time_limit=2.0)
+    assert len(found) >= 1
+    assert all(solution.converged for solution in found)
