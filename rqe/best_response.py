@@ -84,7 +84,8 @@ def best_response(
     game : NormalFormGame
         N players.
     profile : sequence of N array_like, shape (n_i,)
-        Probabilities; zeros are allowed. The player's own entry only serves ``gain``.
+        Probabilities; zeros are allowed. The player's own entry serves ``gain``, and is the answer
+        only where nothing better is found (``gap`` is then above rounding).
     player : int
         Index of the player, 0 to N - 1.
     tau, eps : float or sequence of N floats, in [0, inf]
@@ -230,7 +231,7 @@ def _respond(game: NormalFormGame, concept: Concept, logs: list[Array], i: int) 
         seen = _seat(game, concept, [np.maximum(log_x, _SEEN) for log_x in logs], i)
         gap = min(gap, _bound(there, seen.log_q, concept) + float(game.payoffs[i].flat[0]) - value)
     now, bound = _worth(here, concept, game, i)
-    if now >= value:  # the profile's own strategy is as good as a solver's, to rounding
+    if now > value + 1e-12 * here.width:  # the solver gave up on the way
         log_y, value, gap = here.log_x, now, bound
     log_y = np.where(log_y <= _FLOOR, -math.inf, log_y)
     log_y.flags.writeable = False

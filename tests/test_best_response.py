@@ -216,3 +216,14 @@ def test_a_tau_near_the_largest_double_is_the_worst_case(tau):
     assert found.strategy == pytest.approx(limit.strategy, abs=1e-9)
     assert not rqe.is_equilibrium(game, profile, tau, 1.0)
     assert rqe.solve(game, tau, 1.0).strategies[0] == pytest.approx(limit.strategy, abs=1e-9)
+
+
+@each_pair
+@pytest.mark.parametrize("tau", [0.5, 10.0, INF])
+def test_a_response_does_not_depend_on_what_the_player_does_himself(tau, penalty, regularizer):
+    game, profile = setting((3, 4))
+    options = {"penalty": penalty, "regularizer": regularizer}
+    best = rqe.best_response(game, profile, 0, tau, 0.3, **options).strategy
+    near = best * [1.0 + 1e-8, 1.0, 1.0 - 1e-8]  # as good as the best, to rounding
+    found = rqe.best_response(game, [near / near.sum(), profile[1]], 0, tau, 0.3, **options)
+    assert found.strategy == pytest.approx(best, abs=1e-12)
