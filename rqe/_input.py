@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rqe.games._checks import real_array
 from rqe.games.normal_form import NormalFormGame
 
 if TYPE_CHECKING:
@@ -33,23 +34,34 @@ def tolerance(tol: float) -> float:
     return float(tol)
 
 
+def strategies(name: str, value: Sequence[ArrayLike], shape: tuple[int, ...]) -> list[Array]:
+    """Return a list of one array of n_i doubles per player; what they add up to is not checked."""
+    if isinstance(value, str | bytes | set | dict) or not np.iterable(value):
+        raise TypeError(
+            f"{name} must be a sequence of one strategy per player, such as solution.strategies; "
+            f"got {value!r}"
+        )
+    rows = list(value)
+    if len(rows) != len(shape):
+        raise ValueError(
+            f"{name} must hold one strategy per player, {len(shape)} in all; got {len(rows)}"
+        )
+    profile = []
+    for i, (row, n) in enumerate(zip(rows, shape, strict=True)):
+        try:
+            x = real_array(row, f"{name}[{i}]").astype(float)
+        except (TypeError, ValueError, OverflowError):
+            raise TypeError(f"{name}[{i}] must hold real numbers; got {row!r}") from None
+        if x.shape != (n,):
+            raise ValueError(f"{name}[{i}] must have shape ({n},); got shape {x.shape}")
+        profile.append(x)
+    return profile
+
+
 def log_start(start: Sequence[ArrayLike], shape: tuple[int, ...]) -> list[Array]:
     """Return the logarithms of a start profile, checked: one array of shape (n_i,) per player."""
-    if isinstance(start, str | bytes) or not hasattr(start, "__iter__"):
-        raise TypeError(f"start must be a list of one strategy per player; got {start!r}")
-    profile = list(start)
-    if len(profile) != len(shape):
-        raise ValueError(
-            f"start must hold one strategy per player, {len(shape)} in all; got {len(profile)}"
-        )
     logs = []
-    for i, (given, n) in enumerate(zip(profile, shape, strict=True)):
-        try:
-            x = np.array(given, dtype=float)
-        except (TypeError, ValueError):
-            raise TypeError(f"start[{i}] must hold real numbers; got {given!r}") from None
-        if x.shape != (n,):
-            raise ValueError(f"start[{i}] must have shape ({n},); got shape {x.shape}")
+    for i, x in enumerate(strategies("start", start, shape)):
         if not (np.all(x > 0.0) and abs(float(x.sum()) - 1.0) <= 1e-6):
             raise ValueError(
                 f"start[{i}] must hold positive probabilities that sum to 1; got {x.tolist()}"

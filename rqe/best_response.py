@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rqe import _adversary as adversary
-from rqe._input import checked_game
+from rqe._input import checked_game, strategies
 from rqe.concepts import Concept
+from rqe.games import NormalFormGame
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
-
-    from rqe.games import NormalFormGame
 
     Array = NDArray[np.float64]
 
@@ -26,6 +25,7 @@ __all__ = ["BestResponse", "best_response", "is_equilibrium", "regret"]
 
 _FLOOR = -1e100  # stands for log 0
 _SUM_TOL = 1e-9
+_ROUNDING = 1e-9  # of the payoff range; a best response known less well than that is told
 _SEEN = -60.0  # log-probability that stands for 0 where an adversary may play what nobody does
 
 
@@ -84,7 +84,8 @@ def best_response(
     game : NormalFormGame
         N players.
     profile : sequence of N array_like, shape (n_i,)
-        Probabilities; zeros are allowed. The player's own entry only serves ``gain``.
+        Probabilities; zeros are allowed. The player's own entry serves ``gain``, and is the answer
+        only where nothing better is found (``gap`` is then above rounding).
     player : int
         Index of the player, 0 to N - 1.
     tau, eps : float or sequence of N floats, in [0, inf]
@@ -133,7 +134,9 @@ def regret(
     """Return the regret of a profile: the most that any player gains by his best response.
 
     It is exact, by solving every player's concave programme, where :func:`rqe.check` gives an upper
-    bound; payoff units. The gains one by one are ``rqe.best_response(...).gain``.
+    bound; payoff units. The gains one by one are ``rqe.best_response(...).gain``. Where a programme
+    cannot be solved (reverse KL, zeros in the profile and a large tau) it is an upper bound, too:
+    the gain found and the ``gap`` that is left.
 
     Parameters
     ----------
@@ -160,7 +163,13 @@ def regret(
     """
     concept = Concept.of(checked_game(game), tau, eps, penalty, regularizer)
     logs = _logs(profile, game.shape)
-    return max(_respond(game, concept, logs, i).gain for i in range(game.n_players))
+    widths = game.payoff_range.tolist()
+    return max(_most_gained(_respond(game, concept, logs, i), w) for i, w in enumerate(widths))
+
+
+def _most_gained(response: BestResponse, width: float) -> float:
+    """Return the gain, and what it may miss of the largest one if that is more than rounding."""
+    return response.gain + (response.gap if response.gap > _ROUNDING * width else 0.0)
 
 
 def is_equilibrium(
@@ -222,7 +231,7 @@ def _respond(game: NormalFormGame, concept: Concept, logs: list[Array], i: int) 
         seen = _seat(game, concept, [np.maximum(log_x, _SEEN) for log_x in logs], i)
         gap = min(gap, _bound(there, seen.log_q, concept) + float(game.payoffs[i].flat[0]) - value)
     now, bound = _worth(here, concept, game, i)
-    if now >= value:  # the profile's own strategy is as good as a solver's, to rounding
+    if now > value + 1e-12 * here.width:  # the solver gave up on the way
         log_y, value, gap = here.log_x, now, bound
     log_y = np.where(log_y <= _FLOOR, -math.inf, log_y)
     log_y.flags.writeable = False
@@ -233,25 +242,48 @@ def _strategy(
     game: NormalFormGame, concept: Concept, logs: list[Array], i: int, here: adversary.Seat
 ) -> Array:
     """Return the log-probabilities of a maximiser."""
-    from rqe.solvers import PrincipalBranch, security
-    from rqe.solvers._problem import path, split
+    from rqe.solvers import security
 
-    own = Concept(
-        np.where(np.arange(game.n_players) == i, concept.tau, 0.0),
-        np.where(np.arange(game.n_players) == i, concept.eps, 1.0),
-        concept.penalty, concept.regularizer,
-    )  # fmt: skip
     if here.width == 0.0:
         return np.full(len(here.x), -math.log(len(here.x)))
     if here.tau == math.inf:
+        me = np.arange(game.n_players) == i
+        own = Concept(
+            np.where(me, concept.tau, 0.0), np.where(me, concept.eps, 1.0),
+            concept.penalty, concept.regularizer,
+        )  # fmt: skip
         return np.maximum(security.strategies(game, own)[0][i], _FLOOR)
     if here.tau == 0.0:
         return _formula(adversary.value(here.payoffs, np.exp(here.log_q)), here, concept)
-    floor = _SEEN if concept.penalty == "reverse_kl" else _FLOOR
-    held = {j: np.maximum(log_x, floor) for j, log_x in enumerate(logs) if j != i}
-    problem = path(game, own, held)
+    return _followed(here, concept)
+
+
+def _followed(here: adversary.Seat, concept: Concept) -> Array:
+    """Return the log-probabilities of a maximiser, followed from eps = inf.
+
+    The others are one player whose actions are their joint actions. Under KL an adversary cannot
+    play what they never play: it is left out, as log 0 has no number that outweighs every tau. To
+    eps = 0 the entropy leads as well as any regularizer.
+    """
+    from rqe.solvers import PrincipalBranch
+    from rqe.solvers._problem import path, split
+
+    table = here.payoffs.transpose(1, 0, 2).reshape(len(here.x), -1)
+    if concept.penalty == "kl":
+        played = here.log_q > 0.5 * _FLOOR
+        table, log_q = table[:, played], here.log_q[played]
+    else:
+        log_q = np.maximum(here.log_q, _SEEN)
+    duel = NormalFormGame(np.stack([table, np.zeros_like(table)]))
+    regularizer = concept.regularizer if here.eps > 0.0 else "entropy"
+    own = Concept(
+        np.array([here.tau, 0.0]), np.array([here.eps, 1.0]), concept.penalty, regularizer
+    )
+    problem = path(duel, own, {1: log_q})
+    if problem.idle:
+        return np.full(len(here.x), -math.log(len(here.x)))
     found = PrincipalBranch().follow(problem, problem.log_x, 0.0, problem.stop, 1e-12)
-    log_y = np.maximum(split(found.log_x, game.shape)[i], _FLOOR)
+    log_y = np.maximum(split(found.log_x, duel.shape)[0], _FLOOR)
     top = log_y.max()
     normal: Array = log_y - (top + math.log(np.exp(log_y - top).sum()))
     return normal
@@ -344,24 +376,8 @@ def _multiplier(gap: Array, eps: float) -> float:
 
 def _logs(profile: Sequence[ArrayLike], shape: tuple[int, ...]) -> list[Array]:
     """Return logarithms of a profile of probabilities, checked; -1e100 for 0."""
-    if isinstance(profile, str | bytes) or not hasattr(profile, "__iter__"):
-        raise TypeError(
-            "profile must be a sequence of one strategy per player, such as solution.strategies; "
-            f"got {profile!r}"
-        )
-    rows = list(profile)
-    if len(rows) != len(shape):
-        raise ValueError(
-            f"profile must hold one strategy per player, {len(shape)} in all; got {len(rows)}"
-        )
     logs = []
-    for i, (row, n) in enumerate(zip(rows, shape, strict=True)):
-        try:
-            x = np.array(row, dtype=float)
-        except (TypeError, ValueError):
-            raise TypeError(f"profile[{i}] must hold real numbers; got {row!r}") from None
-        if x.shape != (n,):
-            raise ValueError(f"profile[{i}] must have shape ({n},); got shape {x.shape}")
+    for i, x in enumerate(strategies("profile", profile, shape)):
         if not (np.all(x >= 0.0) and abs(float(x.sum()) - 1.0) <= _SUM_TOL):
             raise ValueError(
                 f"profile[{i}] must hold probabilities that sum to 1; got {x.tolist()}"

@@ -137,9 +137,9 @@ def check(
 
     Raises
     ------
-    ValueError
-        If `log_strategies` has not one array of n_i numbers per player, or a witness not one
-        number per joint action of the others.
+    TypeError, ValueError
+        If an argument is of another kind, `log_strategies` has not one array of n_i numbers per
+        player, or a witness not one number per joint action of the others.
 
     Notes
     -----
@@ -164,10 +164,11 @@ def check(
     >>> rqe.check(game, concept, [np.log([0.5, 0.5]), np.log([0.6, 0.4])]).regret > 0.0
     True
     """
-    if tuple(map(len, log_strategies)) != game.shape:
+    lengths = _lengths(game, concept, log_strategies)
+    if lengths != game.shape:
         raise ValueError(
             f"log_strategies must hold one array per player of lengths {game.shape}; "
-            f"got lengths {tuple(map(len, log_strategies))}"
+            f"got lengths {lengths}"
         )
     layout = layout_of(game.shape)
     log_x = stacked(log_strategies, layout, _LOG_FLOOR)
@@ -186,6 +187,17 @@ def check(
         array.flags.writeable = False
     joint = functools.partial(adversary.joints, strategies, worth.tilted)
     return Check(max(residual, *defects), regret, worth.payoffs, worth.risk_adjusted, joint)
+
+
+def _lengths(game: NormalFormGame, concept: Concept, logs: Sequence[Array]) -> tuple[int, ...]:
+    """Return how many numbers each player has; raise if an argument is of another kind."""
+    for name, value, known in (("game", game, "payoffs"), ("concept", concept, "penalty")):
+        if not hasattr(value, known):
+            raise TypeError(f"{name} must be an rqe {name}; got {type(value).__name__}")
+    try:
+        return tuple(map(len, logs))
+    except TypeError:
+        raise TypeError(f"log_strategies must be one array per player; got {logs!r}") from None
 
 
 def _no_profile(strategies: tuple[Array, ...]) -> Check:

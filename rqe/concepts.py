@@ -169,8 +169,16 @@ def inside(name: str, value: Any, low: float, high: float) -> None:
     """Raise if ``value`` is not a real number above ``low`` and at most ``high``."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be a real number; got {value!r}")
-    if not low < float(value) <= high:
+    if not low < _double(value) <= high:
         raise ValueError(f"{name} must be in ({low:g}, {high:g}]; got {value}")
+
+
+def _double(value: numbers.Real) -> float:
+    """Return a number as a double; NaN if it is too large for one."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.nan
 
 
 def seconds(name: str, value: Any, *, zero: bool = False) -> None:
@@ -179,7 +187,7 @@ def seconds(name: str, value: Any, *, zero: bool = False) -> None:
         return
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be a number of seconds, or None; got {value!r}")
-    if not (float(value) > 0.0 or (zero and value == 0)):
+    if not (_double(value) > 0.0 or (zero and value == 0)):
         raise ValueError(
             f"{name} must be {'>= 0' if zero else '> 0'} seconds, or None; got {value!r}"
         )
@@ -187,7 +195,7 @@ def seconds(name: str, value: Any, *, zero: bool = False) -> None:
 
 def one_of(name: str, value: Any, allowed: tuple[str, ...]) -> str:
     """Return ``value`` if it is one of ``allowed``; else an error with the nearest match."""
-    if value in allowed:
+    if isinstance(value, str) and value in allowed:
         return str(value)
     near = difflib.get_close_matches(str(value).lower(), allowed, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""

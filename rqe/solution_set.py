@@ -232,9 +232,8 @@ def _branch_facts(branches: tuple[str, ...]) -> list[tuple[str, str]]:
     facts = []
     for name in dict.fromkeys(branches):
         numbers = [str(k) for k, other in enumerate(branches) if other == name]
-        facts.append(
-            ("branch", f"{', '.join(numbers)} on the {name}".replace("the branch", "branch"))
-        )
+        where = {"branch not followed": "a branch that was not followed"}.get(name, f"the {name}")
+        facts.append(("branch", f"{', '.join(numbers)} on {where}".replace("the branch", "branch")))
     return facts
 
 

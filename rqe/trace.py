@@ -14,7 +14,7 @@ from rqe._input import checked_game, tolerance
 from rqe.bifurcation import _build, _follow
 from rqe.bifurcation._family import eps_family, payoff_family, tau_family
 from rqe.bifurcation._system import System
-from rqe.bifurcation.path import PayoffPath
+from rqe.bifurcation.path import PayoffPath, direction_of
 from rqe.branch import Branch
 from rqe.concepts import Concept
 from rqe.solution import ConvergenceError, Solution, Status
@@ -172,7 +172,7 @@ def family_of(
     elif callable(parameter):
         path = PayoffPath(parameter, game=game)
     else:
-        path = PayoffPath.line(game, parameter)
+        path = PayoffPath.line(game, direction_of(game, parameter, "parameter"))
     shape = path.game(start).shape
     if shape != game.shape:
         raise ValueError(

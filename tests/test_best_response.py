@@ -162,3 +162,68 @@ def test_tolerances_of_any_real_type():
 def test_tolerance_is_checked():
     with pytest.raises(ValueError, match="tol"):
         rqe.is_equilibrium(PENNIES, [[0.5, 0.5], [0.5, 0.5]], tol=-1.0)
+
+
+@pytest.mark.parametrize("regularizer", REGULARIZERS)
+@pytest.mark.parametrize("eps", [0.0, 0.1, 1.0])
+def test_under_kl_what_nobody_plays_does_not_matter_however_large_tau(eps, regularizer):
+    rng = np.random.default_rng(5)
+    payoffs = rng.random((2, 3, 4))
+    payoffs[0, :, 3] = [-9.0, -5.0, -7.0]  # the adversary would love it, and nobody plays it
+    whole, x = rqe.NormalFormGame(payoffs), [0.2, 0.3, 0.5]
+    part = rqe.NormalFormGame(payoffs[:, :, :3])
+    for tau in (1e3, 1e6):
+        found, expected = (
+            rqe.best_response(game, [x, y], 0, tau, eps, regularizer=regularizer)
+            for game, y in ((whole, [0.3, 0.4, 0.3, 0.0]), (part, [0.3, 0.4, 0.3]))
+        )
+        assert found.gap < 1e-9
+        assert found.value == pytest.approx(expected.value, abs=1e-9)
+        if eps:
+            assert found.strategy == pytest.approx(expected.strategy, abs=1e-7)
+
+
+def test_regret_is_never_below_what_some_strategy_gains():
+    # reverse KL, zeros and a large tau: the response is not found to rounding, and regret says so
+    u = np.array([[0.0536, 0.9323, 0.046], [0.1951, 0.9907, 0.9707], [0.6377, 0.4955, 0.1357]])
+    game = rqe.NormalFormGame.from_bimatrix(u, np.eye(3))
+    x = np.array([0.862, 0.0, 0.138])
+    first, second = np.meshgrid(np.linspace(1e-9, 1.0, 400), np.linspace(1e-9, 1.0, 400))
+    inside = first + second < 1.0
+    y = np.stack([first[inside], second[inside], 1.0 - first[inside] - second[inside]])
+
+    def objective(y, tau):  # the other plays his second action; p moves to the lowest as it pays
+        g = u.T @ y
+        gap = np.maximum(g[1] - g.min(axis=0), 1.0 / tau)
+        kept = 1.0 / (tau * gap)
+        worth = kept * g[1] + (1.0 - kept) * g.min(axis=0) - np.log(kept) / tau
+        return worth - (y * np.log(np.maximum(y, 1e-300))).sum(axis=0)
+
+    for tau in (1e3, 1e6):
+        gained = objective(y, tau).max() - float(objective(x[:, None], tau)[0])
+        profile = [x, np.array([0.0, 1.0, 0.0])]
+        told = rqe.regret(game, profile, tau, [1.0, 1e9], penalty="reverse_kl")
+        assert told >= gained - 1e-9
+        response = rqe.best_response(game, profile, 0, tau, 1.0, penalty="reverse_kl")
+        assert told >= response.gain + response.gap - 1e-9
+
+
+@pytest.mark.parametrize("tau", [1e300, 1e307, 1.7e308])
+def test_a_tau_near_the_largest_double_is_the_worst_case(tau):
+    game, profile = rqe.catalog.load("stag-hunt"), [[0.5, 0.5], [0.5, 0.5]]
+    limit = rqe.best_response(game, profile, 0, INF, 1.0)
+    found = rqe.best_response(game, profile, 0, tau, 1.0)
+    assert found.strategy == pytest.approx(limit.strategy, abs=1e-9)
+    assert not rqe.is_equilibrium(game, profile, tau, 1.0)
+    assert rqe.solve(game, tau, 1.0).strategies[0] == pytest.approx(limit.strategy, abs=1e-9)
+
+
+@each_pair
+@pytest.mark.parametrize("tau", [0.5, 10.0, INF])
+def test_a_response_does_not_depend_on_what_the_player_does_himself(tau, penalty, regularizer):
+    game, profile = setting((3, 4))
+    options = {"penalty": penalty, "regularizer": regularizer}
+    best = rqe.best_response(game, profile, 0, tau, 0.3, **options).strategy
+    near = best * [1.0 + 1e-8, 1.0, 1.0 - 1e-8]  # as good as the best, to rounding
+    found = rqe.best_response(game, [near / near.sum(), profile[1]], 0, tau, 0.3, **options)
+    assert found.strategy == pytest.approx(best, abs=1e-12)

@@ -233,3 +233,18 @@ def test_no_profile_does_better_by_local_search():
 
 def test_uniqueness_is_not_claimed_without_a_theorem():
     assert rqe.security(zero_sum(RPS)).unique is None
+
+
+@pytest.mark.parametrize("tau", [1e3, 1e5, 1e6])
+def test_a_very_risk_averse_player_ignores_what_a_security_strategy_never_plays(tau):
+    """The KL adversary cannot play an action of probability 0, however strong his tilt."""
+    for seed in range(12):
+        payoffs = np.random.default_rng(seed).integers(0, 6, (2, 3, 3)) / 6.0
+        game = rqe.NormalFormGame(payoffs)
+        found = rqe.solve(game, [np.inf, tau], [0.0, 0.1])
+        assert found.converged
+        played = found.strategies[0] > 0.0
+        seen = rqe.NormalFormGame(payoffs[:, played])
+        profile = [found.strategies[0][played], found.strategies[1]]
+        response = rqe.best_response(seen, profile, 1, [0.0, tau], [0.0, 0.1])
+        assert response.strategy == pytest.approx(found.strategies[1], abs=1e-8)

@@ -1,9 +1,11 @@
 """All equilibria: known counts, scans, reference solvers, and honesty where proofs end."""
 
+import dataclasses
 import itertools
 import json
 import math
 import time
+import types
 from typing import Any
 
 import numpy as np
@@ -267,3 +269,27 @@ def test_a_bar_is_shown(capsys):
     wrong: Any = 3
     with pytest.raises(TypeError, match="progress"):
         rqe.solve_all(CASE, 0.5, 0.2, progress=wrong)
+
+
+@pytest.mark.parametrize("eps", [1e-50, 1e-200])
+@pytest.mark.parametrize("tau", [0.0, 1.0])
+def test_the_smallest_eps_ends_in_a_status(tau, eps):
+    found = rqe.solve_all(rqe.catalog.load("stag-hunt"), tau, eps, time_limit=2.0)
+    assert len(found) >= 1
+    assert all(solution.converged for solution in found)
+
+
+def test_a_proof_that_took_its_time_does_not_cost_the_names_of_the_branches(monkeypatch):
+    # the quick proof has a second; on a busy machine it may end after it, and complete
+    late = types.SimpleNamespace(monotonic=lambda: math.inf)
+    monkeypatch.setattr("rqe.proof._complete.time", late)
+    found = rqe.solve_all(rqe.catalog.load("stag-hunt"), 0.0, 0.2)
+    assert found.complete
+    assert found.branches[1] == found.branches[2] == "branch 1, of eps up to 0.2786"
+
+
+def test_the_summary_says_what_was_not_followed():
+    found = rqe.solve_all(rqe.catalog.load("stag-hunt"), 0.0, 0.2)
+    names = ("principal branch", "branch not followed", "branch not followed")
+    text = dataclasses.replace(found, branches=names).summary()
+    assert "1, 2 on a branch that was not followed" in text

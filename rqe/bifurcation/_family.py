@@ -110,7 +110,7 @@ class EpsFamily:
         """Return the numbers at mu."""
         eps, t = self.values(mu), self.value(mu)
         lam = np.where(np.isfinite(eps), 1.0 / eps, 0.0)
-        moved = np.where(np.isfinite(eps), self.share, 0.0) * lam * lam * t
+        moved = np.where(np.isfinite(eps), self.share, 0.0) * lam * (lam * t)
         return Setting(self.game.payoffs, self.concept.tau, lam, None, np.zeros(len(eps)), moved)
 
     def value(self, mu: float) -> float:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rqe._input import checked_game
 from rqe.games import NormalFormGame
+from rqe.games._checks import real_array
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -83,18 +85,11 @@ class PayoffPath:
 
         Raises
         ------
-        ValueError
-            If `direction` has another shape than the payoffs, or is not finite, or zero.
+        TypeError, ValueError
+            If `direction` is not made of real numbers, has another shape than the payoffs, or is
+            not finite, or zero.
         """
-        step = np.array(direction, dtype=float)
-        if step.shape != game.payoffs.shape:
-            raise ValueError(
-                f"direction must have the shape of the payoffs, {game.payoffs.shape}; "
-                f"got {step.shape}"
-            )
-        if not np.isfinite(step).all() or not step.any():
-            got = "zeros alone" if np.isfinite(step).all() else "infinities or NaN"
-            raise ValueError(f"direction must be finite, and not zero everywhere; got {got}")
+        step = direction_of(checked_game(game), direction, "direction")
         return cls(
             lambda t: game.payoffs + t * step, derivative=lambda t: step, name=name, game=game
         )
@@ -136,7 +131,13 @@ class PayoffPath:
     def rate(self, t: float, scale: float) -> Array:
         """Return d payoffs / dt; `scale` is the length over which they change."""
         if self._derivative is not None:
-            return np.asarray(self._derivative(float(t)), dtype=float)
+            slope = real_array(self._derivative(float(t)), "derivative(t)").astype(float)
+            if self._labels is not None and slope.shape != self._labels.payoffs.shape:
+                raise ValueError(
+                    "derivative(t) must have the shape of the payoffs, "
+                    f"{self._labels.payoffs.shape}; got {slope.shape}"
+                )
+            return slope
         h = _STEP * scale
         near = self.payoffs(t + h) - self.payoffs(t - h)
         far = self.payoffs(t + 2.0 * h) - self.payoffs(t - 2.0 * h)
@@ -145,3 +146,16 @@ class PayoffPath:
     def __repr__(self) -> str:
         """One line."""
         return f"PayoffPath(name={self.name!r})"
+
+
+def direction_of(game: NormalFormGame, value: ArrayLike, name: str) -> Array:
+    """Return what is to be added to the payoffs, checked; errors call it `name`."""
+    step = real_array(value, name).astype(float)
+    if step.shape != game.payoffs.shape:
+        raise ValueError(
+            f"{name} must have the shape of the payoffs, {game.payoffs.shape}; got {step.shape}"
+        )
+    if not np.isfinite(step).all() or not step.any():
+        got = "zeros alone" if np.isfinite(step).all() else "infinities or NaN"
+        raise ValueError(f"{name} must be finite, and not zero everywhere; got {got}")
+    return step

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from rqe._clock import Clock, Progress
+from rqe._input import checked_game, tolerance
 from rqe.concepts import one_of, seconds
 from rqe.enumeration import _sets
 from rqe.enumeration.lemke_howson import LemkeHowson
@@ -143,10 +144,8 @@ def nash(
     one_of("which", which, WHICH)
     if isinstance(game, AggregativeGame | QuadraticGame):
         return _continuous(game, which, tol, throw, options)
-    if not isinstance(game, NormalFormGame):
-        raise TypeError(f"game must be an rqe.NormalFormGame; got {type(game).__name__}")
-    if not isinstance(tol, float) or not 0.0 < tol < 1.0:
-        raise ValueError(f"tol must be a number in (0, 1); got {tol!r}")
+    checked_game(game)
+    tol = tolerance(tol)
     if which == "one":
         return _one(game, method, tol, throw, options)
     if options:
@@ -185,7 +184,7 @@ def _one(
     """Return one equilibrium by the method."""
     if isinstance(method, str):
         one_of("method", method, ("principal_branch", *PATHS))
-    if method is None or method == "principal_branch":
+    if method is None or (isinstance(method, str) and method == "principal_branch"):
         return solve(game, 0.0, 0.0, tol=tol, throw=throw, **options)
     if options:
         raise TypeError(f"{', '.join(options)}: options of the principal branch, not of {method!r}")

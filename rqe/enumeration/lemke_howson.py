@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from numbers import Integral
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -58,9 +59,9 @@ class LemkeHowson:
 
     def __post_init__(self) -> None:
         """Check the types and signs; whether the label exists is known when the game is."""
-        if self.drop is not None and (not isinstance(self.drop, int) or self.drop < 0):
+        if self.drop is not None and (not _integer(self.drop) or self.drop < 0):
             raise ValueError(f"drop must be None or an integer >= 0; got {self.drop!r}")
-        if not isinstance(self.max_steps, int) or self.max_steps < 1:
+        if not _integer(self.max_steps) or self.max_steps < 1:
             raise ValueError(f"max_steps must be an integer >= 1; got {self.max_steps!r}")
 
     def run(self, game: NormalFormGame, tol: float) -> Solution:
@@ -120,6 +121,11 @@ class LemkeHowson:
         return Solution(
             game, Concept.of(game), lost.log_strategies, lost.check, status, self.name, lost.stats
         )
+
+
+def _integer(value: object) -> bool:
+    """Return whether it is a whole number, Python's or numpy's."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def exact_path(game: NormalFormGame, drop: int, max_steps: int) -> tuple[Exact | None, int]:

@@ -67,6 +67,8 @@ def read_nfg(path: str | os.PathLike[str]) -> NormalFormGame:
     array([[3. , 0. ],
            [5. , 1.5]])
     """
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"path must be a string or a path, got {path!r}")
     name = os.fspath(path)
     content = Path(path).read_bytes()
     try:

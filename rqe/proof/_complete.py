@@ -66,7 +66,8 @@ def in_plane(pool: Pool, deadline: float) -> Verdict:
     undecided = bool(roots.undecided) or unmatched > 0
     complete = not undecided and len(pool.solutions) == len(roots.found)
     note = f"one-dimensional reduction of the 2x2 game, interval arithmetic ({roots.seen} pieces)"
-    return Verdict(complete, _told(complete, note), undecided, time.monotonic() > deadline)
+    late = not complete and time.monotonic() > deadline
+    return Verdict(complete, _told(complete, note), undecided, late)
 
 
 def _has_logit(pool: Pool, a: float, b: float) -> bool:

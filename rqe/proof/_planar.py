@@ -301,7 +301,10 @@ def _logistic(z: Ball) -> Ball:
 
 
 def _point_logistic(z: Ball) -> Ball:
-    """Return 1 / (1 + exp(-z))."""
+    """Return 1 / (1 + exp(-z)), without a power that overflows where z is far below 0."""
+    if z < 0:
+        power = z.exp()
+        return power / (1 + power)
     return 1 / (1 + (-z).exp())
 
 

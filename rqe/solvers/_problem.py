@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 _NEVER = -1e5  # stands for log 0 in the kernels, where differences of logarithms must stay finite
+_STRONGEST = 1e300  # tau in units of the inverse payoff range: any larger one acts the same
 
 
 class Scaled(NamedTuple):
@@ -167,7 +168,7 @@ def path(game: NormalFormGame, concept: Concept, frozen: Mapping[int, Array] | N
         [
             [r / unit if f else 0.0 for f, r, _, _ in players],
             [(e - floor) / unit if f and scale else 0.0 for f, _, e, _ in players],
-            [t * r if f and r else 0.0 for f, r, _, t in players],
+            [min(t * r, _STRONGEST) if f and r else 0.0 for f, r, _, t in players],
         ]
     )
     start, frozen_flags = known.centroid, known.free
@@ -175,8 +176,9 @@ def path(game: NormalFormGame, concept: Concept, frozen: Mapping[int, Array] | N
         start = start.copy()
         frozen_flags = np.array([i in held for i in range(len(epss))])
         ends = np.cumsum((0, *game.shape))
+        never = _NEVER - 4.0 * float(rates[2].max())  # which no adversary's tilt makes up for
         for i, log_x in held.items():
-            start[ends[i] : ends[i + 1]] = np.maximum(log_x, _NEVER)
+            start[ends[i] : ends[i + 1]] = np.maximum(log_x, never)
     return Path(
         known.u, known.shape, rates[0], rates[1], rates[2], frozen_flags,
         concept.penalty == "reverse_kl",

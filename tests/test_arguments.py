@@ -1,0 +1,78 @@
+"""Arguments of wrong kinds: an error of the library that names the argument, never numpy's."""
+
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+
+import rqe
+
+ANY: Any = rqe  # for arguments of wrong types
+GAME = rqe.catalog.load("stag-hunt")
+CONCEPT = rqe.Concept.of(GAME, 1.0, 1.0)
+HALF = [[0.5, 0.5], [0.5, 0.5]]
+LOGS = [np.log([0.5, 0.5])] * 2
+PAIR = np.array(["kl", "kl"])
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "words"),
+    [
+        (lambda: ANY.solve(GAME, penalty=PAIR), ValueError, "penalty must be one of"),
+        (lambda: ANY.solve(GAME, regularizer=np.zeros((0,))), ValueError, "regularizer must be"),
+        (lambda: ANY.nash(GAME, PAIR), ValueError, "which must be one of"),
+        (lambda: ANY.nash(GAME, method=PAIR), TypeError, "method must be"),
+        (lambda: ANY.solve(GAME, eps=1, start=np.array(1.0)), TypeError, "start must be a"),
+        (lambda: ANY.solve(GAME, eps=1, start=[[0.5j, 0.5], [1, 0]]), TypeError, r"start\[0\]"),
+        (lambda: ANY.regret(GAME, np.array(1.0)), TypeError, "profile must be a"),
+        (lambda: ANY.regret(GAME, [[0.5j, 0.5], [1, 0]]), TypeError, r"profile\[0\] must hold"),
+        (lambda: ANY.regret(GAME, [["0.5", "0.5"], [1, 0]]), TypeError, r"profile\[0\] must hold"),
+        (lambda: ANY.regret(GAME, [[10**400, 0.5], [1, 0]]), TypeError, r"profile\[0\] must hold"),
+        (lambda: ANY.check(HALF, CONCEPT, LOGS), TypeError, "game must be an rqe game; got list"),
+        (lambda: ANY.check(GAME, "kl", LOGS), TypeError, "concept must be an rqe concept; got str"),
+        (lambda: ANY.check(GAME, CONCEPT, 3), TypeError, "log_strategies must be one array per"),
+        (lambda: ANY.check(GAME, CONCEPT, [1, 2]), TypeError, "log_strategies must be one array"),
+        (lambda: ANY.read_nfg(3), TypeError, "path must be a string or a path, got 3"),
+        (lambda: ANY.read_nfg(b"a.nfg"), TypeError, "path must be a string or a path"),
+        (lambda: ANY.solve_all(GAME, time_limit=10**400), ValueError, "time_limit must be"),
+        (lambda: ANY.PrincipalBranch(predictor_error=10**400), ValueError, "predictor_error must"),
+        (lambda: ANY.LemkeHowson(drop=True), ValueError, "drop must be None or an integer"),
+    ],
+)
+def test_the_error_names_the_argument(call, error, words):
+    with pytest.raises(error, match=words):
+        call()
+
+
+@pytest.mark.parametrize(
+    ("direction", "error", "words"),
+    [
+        (None, TypeError, "parameter must"),
+        (np.zeros((2, 2)), ValueError, "parameter must have the shape of the payoffs"),
+        (np.full((2, 2, 2), 1j), TypeError, "parameter must hold real numbers"),
+        ([[1.0], [1.0, 2.0]], ValueError, "parameter must be rectangular"),
+        (np.full((2, 2, 2), np.inf), ValueError, "parameter must be finite"),
+    ],
+)
+def test_a_direction_that_is_none_is_refused_by_the_name_it_was_given(direction, error, words):
+    with pytest.raises(error, match=words):
+        ANY.trace(GAME, eps=1.0, parameter=direction, window=(0.0, 1.0))
+
+
+def test_a_derivative_of_another_shape_is_refused():
+    path = ANY.PayoffPath(lambda t: GAME.payoffs * (1 + t), derivative=lambda t: 1.0)
+    with pytest.raises(ValueError, match=r"derivative\(t\) must have the shape"):
+        ANY.trace(GAME, eps=1.0, parameter=path, window=(0.0, 1.0))
+
+
+@pytest.mark.parametrize("tol", [Fraction(1, 10**8), np.float32(1e-6)])
+@pytest.mark.parametrize("which", ["one", "pure", "all"])
+def test_nash_takes_tolerances_of_any_real_type(which, tol):
+    found = ANY.nash(GAME, which, tol=tol)
+    assert all(s.converged for s in ([found] if which == "one" else found))
+
+
+def test_lemke_howson_takes_the_integers_of_numpy():
+    found = ANY.nash(GAME, method=ANY.LemkeHowson(drop=np.int64(1), max_steps=np.int64(9)))
+    assert found.converged
