@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
+_START_TOL = 1e-6  # of the sum of probabilities: a start is where a search begins, and no claim
+_PROFILE_TOL = 1e-9  # of the sum of probabilities that are judged
+
 
 def checked_game(game: NormalFormGame) -> NormalFormGame:
     """Return ``game`` if it is one; the error says how to make one."""
@@ -35,24 +38,48 @@ def tolerance(tol: float) -> float:
 
 def log_start(start: Sequence[ArrayLike], shape: tuple[int, ...]) -> list[Array]:
     """Return the logarithms of a start profile, checked: one array of shape (n_i,) per player."""
-    if isinstance(start, str | bytes) or not hasattr(start, "__iter__"):
-        raise TypeError(f"start must be a list of one strategy per player; got {start!r}")
-    profile = list(start)
-    if len(profile) != len(shape):
-        raise ValueError(
-            f"start must hold one strategy per player, {len(shape)} in all; got {len(profile)}"
-        )
     logs = []
-    for i, (given, n) in enumerate(zip(profile, shape, strict=True)):
-        try:
-            x = np.array(given, dtype=float)
-        except (TypeError, ValueError):
-            raise TypeError(f"start[{i}] must hold real numbers; got {given!r}") from None
-        if x.shape != (n,):
-            raise ValueError(f"start[{i}] must have shape ({n},); got shape {x.shape}")
-        if not (np.all(x > 0.0) and abs(float(x.sum()) - 1.0) <= 1e-6):
+    for i, x in enumerate(_strategies("start", start, shape)):
+        if not (np.all(x > 0.0) and abs(float(x.sum()) - 1.0) <= _START_TOL):
             raise ValueError(
                 f"start[{i}] must hold positive probabilities that sum to 1; got {x.tolist()}"
             )
         logs.append(np.log(x / x.sum()))
     return logs
+
+
+def log_profile(profile: Sequence[ArrayLike], shape: tuple[int, ...], floor: float) -> list[Array]:
+    """Return the logarithms of a profile, checked, as `log_start` does; `floor` for log 0."""
+    logs = []
+    for i, x in enumerate(_strategies("profile", profile, shape)):
+        if not (np.all(x >= 0.0) and abs(float(x.sum()) - 1.0) <= _PROFILE_TOL):
+            raise ValueError(
+                f"profile[{i}] must hold probabilities that sum to 1; got {x.tolist()}"
+            )
+        with np.errstate(divide="ignore"):
+            logs.append(np.maximum(np.log(x / x.sum()), floor))
+    return logs
+
+
+def _strategies(name: str, given: Sequence[ArrayLike], shape: tuple[int, ...]) -> list[Array]:
+    """Return one array of real numbers per player, shape (n_i,); probabilities or not."""
+    if isinstance(given, str | bytes) or not hasattr(given, "__iter__"):
+        raise TypeError(
+            f"{name} must be a sequence of one strategy per player, such as solution.strategies; "
+            f"got {given!r}"
+        )
+    rows = list(given)
+    if len(rows) != len(shape):
+        raise ValueError(
+            f"{name} must hold one strategy per player, {len(shape)} in all; got {len(rows)}"
+        )
+    found = []
+    for i, (row, n) in enumerate(zip(rows, shape, strict=True)):
+        try:
+            x = np.array(row, dtype=float)
+        except (TypeError, ValueError):
+            raise TypeError(f"{name}[{i}] must hold real numbers; got {row!r}") from None
+        if x.shape != (n,):
+            raise ValueError(f"{name}[{i}] must have shape ({n},); got shape {x.shape}")
+        found.append(x)
+    return found

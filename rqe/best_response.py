@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rqe import _adversary as adversary
-from rqe._input import checked_game
+from rqe._input import checked_game, log_profile
 from rqe.concepts import Concept
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["BestResponse", "best_response", "is_equilibrium", "regret"]
 
 _FLOOR = -1e100  # stands for log 0
-_SUM_TOL = 1e-9
 _SEEN = -60.0  # log-probability that stands for 0 where an adversary may play what nobody does
 
 
@@ -117,7 +116,7 @@ def best_response(
     ([1.0, 0.0], 0.8)
     """
     concept = Concept.of(checked_game(game), tau, eps, penalty, regularizer)
-    logs = _logs(profile, game.shape)
+    logs = log_profile(profile, game.shape, _FLOOR)
     return _respond(game, concept, logs, _index(player, game.n_players))
 
 
@@ -159,7 +158,7 @@ def regret(
     0.8
     """
     concept = Concept.of(checked_game(game), tau, eps, penalty, regularizer)
-    logs = _logs(profile, game.shape)
+    logs = log_profile(profile, game.shape, _FLOOR)
     return max(_respond(game, concept, logs, i).gain for i in range(game.n_players))
 
 
@@ -340,35 +339,6 @@ def _multiplier(gap: Array, eps: float) -> float:
             break
         low, high = (t, high) if float((eps / (t + gap)).sum()) > 1.0 else (low, t)
     return high
-
-
-def _logs(profile: Sequence[ArrayLike], shape: tuple[int, ...]) -> list[Array]:
-    """Return logarithms of a profile of probabilities, checked; -1e100 for 0."""
-    if isinstance(profile, str | bytes) or not hasattr(profile, "__iter__"):
-        raise TypeError(
-            "profile must be a sequence of one strategy per player, such as solution.strategies; "
-            f"got {profile!r}"
-        )
-    rows = list(profile)
-    if len(rows) != len(shape):
-        raise ValueError(
-            f"profile must hold one strategy per player, {len(shape)} in all; got {len(rows)}"
-        )
-    logs = []
-    for i, (row, n) in enumerate(zip(rows, shape, strict=True)):
-        try:
-            x = np.array(row, dtype=float)
-        except (TypeError, ValueError):
-            raise TypeError(f"profile[{i}] must hold real numbers; got {row!r}") from None
-        if x.shape != (n,):
-            raise ValueError(f"profile[{i}] must have shape ({n},); got shape {x.shape}")
-        if not (np.all(x >= 0.0) and abs(float(x.sum()) - 1.0) <= _SUM_TOL):
-            raise ValueError(
-                f"profile[{i}] must hold probabilities that sum to 1; got {x.tolist()}"
-            )
-        with np.errstate(divide="ignore"):
-            logs.append(np.maximum(np.log(x / x.sum()), _FLOOR))
-    return logs
 
 
 def _index(player: int, count: int) -> int:
