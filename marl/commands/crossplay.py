@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from marl.commands import common
-from marl.commands.common import DONE, EXIT_CODES, CommandError
+from marl.commands.common import DONE, CommandError, exit_codes
 
 _EPILOG = f"""\
 examples:
@@ -20,7 +20,7 @@ examples:
 Writes the matrices, a table per method (methods.csv) and per team (teams.csv);
 'marl report' makes a page and figures of them.
 
-{EXIT_CODES}"""
+{exit_codes()}"""
 
 
 def add(commands: Any) -> None:
