@@ -2,9 +2,10 @@
 
 Every setting trains a few teams for the same number of environment steps (all phases counted) and
 is judged by exact values, not by samples: the sum of both returns of an episode as a share of the
-team optimum, exact cross-play over all pairs of its teams, and how many teams free-ride (an agent
-makes less than a tenth of the deliveries). Results go to a CSV file line by line; what is there
-already is not run again. ``--only NAME --key 1 --out FILE`` repeats one setting with fresh seeds.
+team optimum, exact cross-play over all pairs of its teams, and how many teams free-ride (as
+`marl.measures` counts them: an agent makes less than a tenth of the deliveries, if there are any).
+Results go to a CSV file line by line; what is there already is not run again. ``--only NAME --key 1
+--out FILE`` repeats one setting with fresh seeds.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import numpy as np
 import marl
 from marl import exact
 from marl.compile import use_cores
+from marl.measures import free_riding
 
 PARTS: dict[str, Any] = {"minibatches": 4}
 
@@ -123,7 +125,6 @@ def judged(name: str, algo: Any, job: Job) -> dict[str, Any]:
     diagonal = np.arange(job.seeds)
     totals = cross.total[diagonal, diagonal]
     deliveries = cross.events["deliveries"][diagonal, diagonal]
-    lazy = deliveries.min(axis=1) < 0.1 * np.maximum(deliveries.sum(axis=1), 1e-9)
     others = cross.total[~np.eye(job.seeds, dtype=bool)]
     gaps = [exact.nash_conv(team).value for team in exact.policy_table(full)]
     return {
@@ -137,7 +138,7 @@ def judged(name: str, algo: Any, job: Job) -> dict[str, Any]:
         "quarter_way": mean_total(quarter),
         "half_way": mean_total(half),
         "crossplay": round(float(others.mean()) if job.seeds > 1 else float("nan"), 1),
-        "free_riding": int(lazy.sum()),
+        "free_riding": int(free_riding(deliveries).sum()),
         "nash_conv": round(float(np.mean(gaps)), 1),
     }
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["run_benchmark"]
 
-_COPIES = 100  # episodes of each entry of the matrix
+_EPISODES = 100  # of each entry of the matrix
 
 
 def run_benchmark(
@@ -71,7 +71,7 @@ def run_benchmark(
     cells = dict(plan.methods)
     _train(plan, env, cells, folder, executor, progress, patience)
     folders = {name: list(plan.batches(name, folder / "runs")) for name in cells}
-    results = play_all(folders, copies=_COPIES, exact=False, progress=progress, notes=notes)
+    results = play_all(folders, episodes=_EPISODES, exact=False, progress=progress, notes=notes)
     results.tables.extend(further_tables(plan, folder, env, results.cross, folders))
     for ablation, sweep in plan.sweeps.items():
         named = {f"{ablation}-{series}-{value:g}": algo for series, value, algo in sweep}
@@ -188,7 +188,7 @@ def _swept(plan: Plan, ablation: str, folder: Path) -> dict[str, Any]:
         name = f"{ablation}-{series}-{value:g}"
         runs = load_groups({name: plan.batches(name, folder / "runs")})[name]
         teams = group(name, runs)
-        cross = cross_play(runs[0].env, [teams], copies=_COPIES, partners=())
+        cross = cross_play(runs[0].env, [teams], episodes=_EPISODES, partners=())
         record: dict[str, Any] = {"free_riding_teams": 0, "idle_teams": 0}
         record |= rows(summarize(cross))[0]
         for part in ("work_less", "work_more"):

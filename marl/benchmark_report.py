@@ -117,7 +117,7 @@ def _unseen(plan: Plan, folder: Path, cross: CrossPlay, folders: Folders) -> Tab
     env = make_env("tag", **{**options, "sha256": None})
     runs = load_groups(folders)
     groups = [group(name, members) for name, members in runs.items()]
-    other = cross_play(env, groups, copies=cross.copies, partners=())
+    other = cross_play(env, groups, episodes=cross.episodes, partners=())
     other.save(folder / "report" / "unseen_runner.safetensors")
     baseline = cross.names[0]
     figures = unseen_figures(other, baseline)

@@ -1,7 +1,7 @@
 """Command line of `marl`: the commands of `marl.commands`.
 
 Everything but the parsers is imported when a command needs it, so that help is quick. Errors are
-one line on standard error, never a traceback; `marl.commands.common.EXIT_CODES` says what scripts
+one line on standard error, never a traceback; `marl.commands.common.exit_codes` says what scripts
 can test.
 """
 
@@ -12,16 +12,12 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 from marl.commands import benchmark, crossplay, debate, report, reproduce, train, watch
-from marl.commands.common import (
-    BAD_INPUT,
-    INTERNAL,
-    NO_OUTPUT,
-    CommandError,
-    complain,
-)
+from marl.commands.common import BAD_INPUT, GOES_ON, INTERNAL, NO_OUTPUT, CommandError, complain
+from rqe.commands.common import one_line
+from rqe.commands.program import Parser, Version, close_stdout
 
 __all__ = ["main"]
 
@@ -48,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        One of the codes that ``marl train --help`` lists.
+        One of the codes that the command's ``--help`` lists.
     """
     given = list(sys.argv[1:] if argv is None else argv)
     try:
@@ -64,10 +60,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except KeyboardInterrupt:
-        complain("interrupted; the same command goes on from the last interval")
+        complain("interrupted" + (f"; {GOES_ON}" if arguments.goes_on else ""))
         return 130
-    except BrokenPipeError:  # the reader of a pipe has seen enough; python would complain at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader of a pipe has seen enough
+        close_stdout()
         return NO_OUTPUT
     except Exception as error:
         return _code_of(error, extra="llm" if given[0] == "debate" else "marl")
@@ -75,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _code_of(error: Exception, *, extra: str) -> int:
     """Say in one line what went wrong, and return the exit code; `extra` brings what is missing."""
-    words = " ".join(str(error.args[0] if isinstance(error, KeyError) else error).split())
+    words = one_line(error)
     if isinstance(error, CommandError):
         complain(words)
         return error.code
@@ -108,35 +104,17 @@ def _one_line_warning(message: Warning | str, *unused: Any, **unused_too: Any) -
     complain(f"warning: {message}")
 
 
-class _Parser(argparse.ArgumentParser):
-    """Parser whose usage errors are one line."""
-
-    def error(self, message: str) -> NoReturn:
-        """Complain and exit."""
-        self.exit(BAD_INPUT, f"{self.prog}: {message} (try '{self.prog} --help')\n")
-
-
-class _Version(argparse.Action):
-    """Print the version; the package is imported only then."""
-
-    def __call__(self, parser: argparse.ArgumentParser, *unused: object) -> None:
-        """Print and exit."""
-        import rqe
-
-        print(f"marl {rqe.__version__}")
-        parser.exit()
-
-
 def _parser() -> argparse.ArgumentParser:
     """Return the parser of the program with its commands."""
-    parser = _Parser(
+    parser = Parser(
         prog="marl",
         description="Train teams that do not free-ride, and let them meet strangers.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
+    parser.add_argument("--version", action=Version, nargs=0, help="print the version and exit")
+    parser.set_defaults(goes_on=False)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for module in (train, crossplay, report, watch, reproduce, benchmark, debate):
         module.add(commands)

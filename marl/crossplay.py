@@ -26,7 +26,7 @@ __all__ = ["Against", "CrossPlay", "Group", "cross_play"]
 
 Array = NDArray[np.float64]
 
-SCHEMA = "marl.crossplay/1"
+SCHEMA = "marl.crossplay/2"
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +76,7 @@ class Against:
 
 @dataclass(frozen=True, eq=False)
 class CrossPlay:
-    """Means over the copies that were played; T teams in all, group after group.
+    """Means over the episodes that were played; T teams in all, group after group.
 
     Attributes
     ----------
@@ -86,12 +86,12 @@ class CrossPlay:
         Name of each team's group, T of them.
     seeds : tuple of int
         Seed of each team.
-    copies, steps : int
-        Copies of the environment for each entry, and steps played in each copy.
+    episodes, steps : int
+        Episodes of each entry, and steps in each of them.
     returns : ndarray
         [T, T]: return of all seats together; the shared reward counts once for each seat.
     spread : ndarray
-        [T, T]: standard deviation of that return over the copies.
+        [T, T]: standard deviation of that return over the episodes.
     private : ndarray
         [T, T, n_agents]: private reward of each seat; costs are negative.
     events : dict of str to ndarray
@@ -103,7 +103,7 @@ class CrossPlay:
     env: dict[str, Any]
     groups: tuple[str, ...]
     seeds: tuple[int, ...]
-    copies: int
+    episodes: int
     steps: int
     returns: Array
     spread: Array
@@ -141,7 +141,7 @@ class CrossPlay:
             "env": self.env,
             "groups": self.groups,
             "seeds": self.seeds,
-            "copies": self.copies,
+            "episodes": self.episodes,
             "steps": self.steps,
             "partners": list(self.against),
         }
@@ -163,7 +163,7 @@ class CrossPlay:
                 env=info["env"],
                 groups=tuple(info["groups"]),
                 seeds=tuple(info["seeds"]),
-                copies=info["copies"],
+                episodes=info["episodes"],
                 steps=info["steps"],
                 returns=arrays["returns"],
                 spread=arrays["spread"],
@@ -190,7 +190,7 @@ def cross_play(
     env: Env,
     groups: Sequence[Group],
     *,
-    copies: int = 100,
+    episodes: int = 100,
     steps: int | None = None,
     seed: int = 0,
     partners: Sequence[Partner] | None = None,
@@ -204,11 +204,11 @@ def cross_play(
         Where they play.
     groups : sequence of Group
         The teams; names must differ.
-    copies : int
-        Copies of the environment for each entry, that is episodes if `steps` is the horizon.
+    episodes : int
+        Episodes of each entry.
     steps : int, optional
-        Steps in each copy, an episode that ends being followed by another one; by default one
-        whole episode, however long it lasts.
+        Length of each episode, the environment beginning anew whenever it ends before; by default
+        the environment's own, however long it lasts.
     seed : int
         Of all randomness.
     partners : sequence of Partner, optional
@@ -219,19 +219,19 @@ def cross_play(
     Returns
     -------
     CrossPlay
-        Means over the copies; every copy and every entry has its own random numbers.
+        Means over the episodes; every episode of every entry has its own random numbers.
 
     Notes
     -----
-    T² x copies x steps environment steps, one row of the matrix at a time.
+    T² x episodes x steps environment steps, one row of the matrix at a time.
     """
     from marl import envs
     from marl.partners import held_out
 
     once, steps = steps is None, env.horizon if steps is None else steps
-    _check(env, groups, copies, steps)
+    _check(env, groups, episodes, steps)
     chosen = held_out(env) if partners is None else tuple(partners)
-    table = _Table(env, copies, steps, seed, once)
+    table = _Table(env, episodes, steps, seed, once)
     rows = [(group, r) for group in groups for r in range(len(group))]
     played = [table.row(groups, group, r, k) for k, (group, r) in enumerate(_bar(rows, progress))]
     matrix = {name: np.stack([row[name] for row in played]) for name in played[0]}
@@ -239,7 +239,7 @@ def cross_play(
         env=envs.env_config(env),
         groups=tuple(group.name for group in groups for _ in group.seeds),
         seeds=tuple(seed for group in groups for seed in group.seeds),
-        copies=copies,
+        episodes=episodes,
         steps=steps,
         returns=matrix["returns"],
         spread=matrix["spread"],
@@ -249,7 +249,7 @@ def cross_play(
     )
 
 
-def _check(env: Env, groups: Sequence[Group], copies: int, steps: int) -> None:
+def _check(env: Env, groups: Sequence[Group], episodes: int, steps: int) -> None:
     """Refuse what cannot be played."""
     from marl.envs.base import check_whole
 
@@ -258,7 +258,7 @@ def _check(env: Env, groups: Sequence[Group], copies: int, steps: int) -> None:
     names = [group.name for group in groups]
     if not groups or len(set(names)) < len(names):
         raise ValueError(f"groups: need one or more, with different names; got {names}")
-    for name, value in (("copies", copies), ("steps", steps)):
+    for name, value in (("episodes", episodes), ("steps", steps)):
         check_whole(name, value, 1)
 
 
@@ -277,7 +277,7 @@ class _Table:
     """What all entries of one cross-play share."""
 
     env: Env
-    copies: int
+    episodes: int
     steps: int
     seed: int
     once: bool
@@ -335,7 +335,7 @@ class _Table:
         for number in path:
             key = jax.random.fold_in(key, number)
         env: Any = self.env  # hashable, which the protocol cannot say
-        entries = _compiled(env, policies, axes, self.copies, self.steps, self.once)
+        entries = _compiled(env, policies, axes, self.episodes, self.steps, self.once)
         totals = jax.device_get(entries(params, jax.random.split(key, n)))
         return {name: np.asarray(array, dtype=np.float64) for name, array in totals.items()}
 
@@ -369,11 +369,11 @@ def _compiled(
     env: Any,
     policies: tuple[Any, ...],
     axes: tuple[int | None, ...],
-    copies: int,
+    episodes: int,
     steps: int,
     once: bool,
 ) -> Any:
-    """Jitted function (params, keys [n]) -> means over the copies, [n, ...] each."""
+    """Jitted function (params, keys [n]) -> means over the episodes, [n, ...] each."""
     import jax
 
     from marl.compile import jit
@@ -381,7 +381,7 @@ def _compiled(
 
     def entry(params: tuple[Any, ...], key: Any) -> dict[str, Any]:
         one = partial(play, env, policies, params, n=steps, once=once)
-        totals = jax.vmap(lambda k: one(key=k))(jax.random.split(key, copies))
+        totals = jax.vmap(lambda k: one(key=k))(jax.random.split(key, episodes))
         team = totals.team
         means = {"returns": team.mean(), "spread": team.std(), "private": totals.private.mean(0)}
         return means | {f"events/{name}": array.mean(0) for name, array in totals.events.items()}

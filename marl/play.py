@@ -1,4 +1,4 @@
-"""Sampled play of fixed policies, many copies of an environment at once.
+"""Sampled play of fixed policies, many environments at once.
 
 A policy is a pure function ``policy(params, key, obs, legal) -> action`` of one agent's observation
 [obs_size] and legal actions [n_actions]; what it has learned comes as `params`.
@@ -25,7 +25,7 @@ Policy = Callable[[Any, "Array", "Array", "Array"], "Array"]
 
 
 class Totals(NamedTuple):
-    """Sums over the steps of one copy, or over a batch of copies with leading axes."""
+    """Sums over the steps of one environment, or of a batch of them with leading axes."""
 
     shared: Array
     """[] float32: reward that every agent got."""
@@ -70,7 +70,7 @@ def play(
     *,
     once: bool = False,
 ) -> Totals:
-    """Play `n` steps of one copy, episode after episode; to be vmapped over keys and params.
+    """Play `n` steps of one environment, episode after episode; to be vmapped over keys and params.
 
     `policies` and `params` have one entry per seat. With `once`, the first episode alone counts.
     """

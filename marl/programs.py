@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Programs", "programs"]
 
-_LOOK = 16  # copies of the environment in which a team is looked at after each interval
+_LOOK = 16  # episodes in which a team is looked at after each interval
 
 
 class Programs(NamedTuple):

@@ -95,8 +95,8 @@ def protocol(results: Results) -> str:
     cross = results.cross
     others = "seat 1" if cross.private.shape[-1] == 2 else "all other seats"
     return (
-        f"Every pair of teams, seat 0 from one and {others} from the other, plays {cross.copies} "
-        f"copies of the environment for {cross.steps} steps. Returns are sums over the seats. "
+        f"Every pair of teams, seat 0 from one and {others} from the other, plays {cross.episodes} "
+        f"episodes of {cross.steps} steps. Returns are sums over the seats. "
         "TP: teams as trained. CP: all pairs of different teams of one method, zero-shot. "
         "Intervals are 95 % bootstrap intervals over teams (seeds), not over episodes or pairs; "
         "those of counts are Clopper-Pearson's."

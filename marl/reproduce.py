@@ -25,7 +25,7 @@ __all__ = ["PARTS", "Claim", "Plan", "claims", "plan", "reproduce_kitchen"]
 
 PARTS = ("main", "tau", "entropy")
 
-_COPIES, _STEPS = 64, 128  # how the figures of this experiment are quoted
+_EPISODES, _STEPS = 64, 128  # how the figures of this experiment are quoted
 _TOGETHER = 10  # teams in one run: more do not train faster on a processor
 
 
@@ -166,7 +166,7 @@ def reproduce_kitchen(
             raise ValueError(f"parts: must be among {', '.join(PARTS)}; got {part!r}")
     whole, folder = plan(quick=quick), Path(out)
     _train(whole, "main", folder, executor, progress)
-    options: dict[str, Any] = {"copies": _COPIES, "steps": _STEPS, "progress": progress}
+    options: dict[str, Any] = {"episodes": _EPISODES, "steps": _STEPS, "progress": progress}
     results = play_all(_folders(whole, "main", folder), notes=notes, **options)
     results.save(folder / "report")
     write_report(folder / "report")
@@ -328,7 +328,7 @@ def _sweep(whole: Plan, part: str, folder: Path, main: CrossPlay) -> dict[str, A
         if cell.name not in known:
             runs = load_groups({cell.name: folders[cell.name]})[cell.name]
             teams = group(cell.name, runs)
-            cross = cross_play(runs[0].env, [teams], copies=_COPIES, steps=_STEPS, partners=())
+            cross = cross_play(runs[0].env, [teams], episodes=_EPISODES, steps=_STEPS, partners=())
             known[cell.name] = rows(summarize(cross))[0]
         table.append({"series": series, parameter: value, **known[cell.name]})
     clean = [{k: v.item() if isinstance(v, np.generic) else v for k, v in r.items()} for r in table]

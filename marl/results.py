@@ -31,7 +31,7 @@ class Exact:
     Attributes
     ----------
     cross : CrossPlay
-        One whole episode of every pair; ``copies`` is 0, and there are no scripted partners.
+        One whole episode of every pair; ``episodes`` is 0, and there are no scripted partners.
     nash_conv : ndarray
         [T]: how much both seats of a team gain by best responses.
     team_optimum, one_worker, lone_worker : float
@@ -176,7 +176,7 @@ def exact_cross_play(env: Env, groups: list[Group], activations: list[str]) -> E
         env=envs.env_config(env),
         groups=tuple(group.name for group in groups for _ in group.seeds),
         seeds=tuple(seed for group in groups for seed in group.seeds),
-        copies=0,
+        episodes=0,
         steps=env.horizon,
         returns=found.total,
         spread=np.zeros_like(found.total),

@@ -22,7 +22,7 @@ __all__ = ["curve", "group", "load_groups", "play_all"]
 def play_all(
     folders: Mapping[str, Iterable[str | Path]],
     *,
-    copies: int = 100,
+    episodes: int = 100,
     steps: int | None = None,
     seed: int = 0,
     exact: bool = True,
@@ -35,7 +35,7 @@ def play_all(
     ----------
     folders : mapping of str to iterable of path
         Name of a method and its runs' folders.
-    copies, steps, seed, progress
+    episodes, steps, seed, progress
         As `marl.crossplay.cross_play` takes them.
     exact : bool
         Whether to compute exact values too, where that is possible.
@@ -46,7 +46,7 @@ def play_all(
     groups = [group(name, members) for name, members in runs.items()]
     firsts = [members[0] for members in runs.values()]
     env = firsts[0].env
-    cross = cross_play(env, groups, copies=copies, steps=steps, seed=seed, progress=progress)
+    cross = cross_play(env, groups, episodes=episodes, steps=steps, seed=seed, progress=progress)
     found = None
     if exact:
         found = exact_cross_play(env, groups, [run.algo.activation for run in firsts])

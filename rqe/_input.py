@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
+_START_TOL = 1e-6  # of the sum of probabilities: a start is where a search begins, and no claim
+_PROFILE_TOL = 1e-9  # of the sum of probabilities that are judged
+
 
 def checked_game(game: NormalFormGame) -> NormalFormGame:
     """Return ``game`` if it is one; the error says how to make one."""
@@ -34,7 +37,7 @@ def tolerance(tol: float) -> float:
     return float(tol)
 
 
-def strategies(name: str, value: Sequence[ArrayLike], shape: tuple[int, ...]) -> list[Array]:
+def _strategies(name: str, value: Sequence[ArrayLike], shape: tuple[int, ...]) -> list[Array]:
     """Return a list of one array of n_i doubles per player; what they add up to is not checked."""
     if isinstance(value, str | bytes | set | dict) or not np.iterable(value):
         raise TypeError(
@@ -61,10 +64,23 @@ def strategies(name: str, value: Sequence[ArrayLike], shape: tuple[int, ...]) ->
 def log_start(start: Sequence[ArrayLike], shape: tuple[int, ...]) -> list[Array]:
     """Return the logarithms of a start profile, checked: one array of shape (n_i,) per player."""
     logs = []
-    for i, x in enumerate(strategies("start", start, shape)):
-        if not (np.all(x > 0.0) and abs(float(x.sum()) - 1.0) <= 1e-6):
+    for i, x in enumerate(_strategies("start", start, shape)):
+        if not (np.all(x > 0.0) and abs(float(x.sum()) - 1.0) <= _START_TOL):
             raise ValueError(
                 f"start[{i}] must hold positive probabilities that sum to 1; got {x.tolist()}"
             )
         logs.append(np.log(x / x.sum()))
+    return logs
+
+
+def log_profile(profile: Sequence[ArrayLike], shape: tuple[int, ...], floor: float) -> list[Array]:
+    """Return the logarithms of a profile, checked, as `log_start` does; `floor` for log 0."""
+    logs = []
+    for i, x in enumerate(_strategies("profile", profile, shape)):
+        if not (np.all(x >= 0.0) and abs(float(x.sum()) - 1.0) <= _PROFILE_TOL):
+            raise ValueError(
+                f"profile[{i}] must hold probabilities that sum to 1; got {x.tolist()}"
+            )
+        with np.errstate(divide="ignore"):
+            logs.append(np.maximum(np.log(x / x.sum()), floor))
     return logs

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rqe import _adversary as adversary
-from rqe._input import checked_game, strategies
+from rqe._input import checked_game, log_profile
 from rqe.concepts import Concept
 from rqe.games import NormalFormGame
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["BestResponse", "best_response", "is_equilibrium", "regret"]
 
 _FLOOR = -1e100  # stands for log 0
-_SUM_TOL = 1e-9
 _ROUNDING = 1e-9  # of the payoff range; a best response known less well than that is told
 _SEEN = -60.0  # log-probability that stands for 0 where an adversary may play what nobody does
 
@@ -118,7 +117,7 @@ def best_response(
     ([1.0, 0.0], 0.8)
     """
     concept = Concept.of(checked_game(game), tau, eps, penalty, regularizer)
-    logs = _logs(profile, game.shape)
+    logs = log_profile(profile, game.shape, _FLOOR)
     return _respond(game, concept, logs, _index(player, game.n_players))
 
 
@@ -162,7 +161,7 @@ def regret(
     0.8
     """
     concept = Concept.of(checked_game(game), tau, eps, penalty, regularizer)
-    logs = _logs(profile, game.shape)
+    logs = log_profile(profile, game.shape, _FLOOR)
     widths = game.payoff_range.tolist()
     return max(_most_gained(_respond(game, concept, logs, i), w) for i, w in enumerate(widths))
 
@@ -372,19 +371,6 @@ def _multiplier(gap: Array, eps: float) -> float:
             break
         low, high = (t, high) if float((eps / (t + gap)).sum()) > 1.0 else (low, t)
     return high
-
-
-def _logs(profile: Sequence[ArrayLike], shape: tuple[int, ...]) -> list[Array]:
-    """Return logarithms of a profile of probabilities, checked; -1e100 for 0."""
-    logs = []
-    for i, x in enumerate(strategies("profile", profile, shape)):
-        if not (np.all(x >= 0.0) and abs(float(x.sum()) - 1.0) <= _SUM_TOL):
-            raise ValueError(
-                f"profile[{i}] must hold probabilities that sum to 1; got {x.tolist()}"
-            )
-        with np.errstate(divide="ignore"):
-            logs.append(np.maximum(np.log(x / x.sum()), _FLOOR))
-    return logs
 
 
 def _index(player: int, count: int) -> int:

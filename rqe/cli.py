@@ -13,7 +13,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from rqe.commands import certify, figure, fit, nash, outputs, study, sweep, verify
 from rqe.commands.common import (
@@ -27,6 +27,7 @@ from rqe.commands.common import (
     number,
     one_line,
 )
+from rqe.commands.program import Parser, Version, close_stdout
 
 if TYPE_CHECKING:
     from rqe.commands.outputs import Answer
@@ -108,11 +109,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         complain("interrupted")
         return 130
     except BrokenPipeError:  # the reader of a pipe has seen enough
-        _close_stdout()
+        close_stdout()
         return NO_OUTPUT
     except Exception as error:
         if isinstance(error, OSError) and error.filename is None:  # files are complained of before
-            _close_stdout()
+            close_stdout()
             complain(f"cannot write to standard output: {error.strerror}")
             return NO_OUTPUT
         if os.environ.get("RQE_DEBUG"):
@@ -121,28 +122,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERNAL
 
 
-def _close_stdout() -> None:
-    """Let what is still to be written go nowhere; python would complain of it at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-class _Parser(argparse.ArgumentParser):
-    """Parser whose usage errors are one line."""
-
-    def error(self, message: str) -> NoReturn:
-        """Complain and exit."""
-        self.exit(BAD_INPUT, f"{self.prog}: {message} (try '{self.prog} --help')\n")
-
-
 def _parser() -> argparse.ArgumentParser:
     """Return the parser of the program with its commands."""
-    parser = _Parser(
+    parser = Parser(
         prog="rqe",
         description="Strategically risk-averse, boundedly rational equilibria of finite games.",
         epilog="Try 'rqe solve --help', which has examples and the exit codes.",
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
+    parser.add_argument("--version", action=Version, nargs=0, help="print the version and exit")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_solve(commands)
     games = commands.add_parser(
@@ -163,7 +151,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_solve(commands: argparse._SubParsersAction[_Parser]) -> None:
+def _add_solve(commands: argparse._SubParsersAction[Parser]) -> None:
     """Add the command `solve` with its options."""
     solve = commands.add_parser(
         "solve",
@@ -196,17 +184,6 @@ def _add_solve(commands: argparse._SubParsersAction[_Parser]) -> None:
         add(f"--{name}", nargs="?", const="-", metavar="PATH", help=text)
     add("--plot", metavar="PATH", help="write a figure (.png, .pdf or .svg); needs rqe[plot]")
     solve.set_defaults(command=_solve)
-
-
-class _Version(argparse.Action):
-    """Print the version; unlike argparse's own action it imports the package only then."""
-
-    def __call__(self, parser: argparse.ArgumentParser, *unused: object) -> None:
-        """Print and exit."""
-        import rqe
-
-        print(f"rqe {rqe.__version__}")
-        parser.exit()
 
 
 def _number(text: str) -> float:

@@ -99,6 +99,34 @@ def test_likelihood_ratio_of_qre_within_rqe_is_at_a_boundary():
         likelihood_ratio(half, full)  # tau_2 is free there, but both are one parameter here
 
 
+def test_likelihood_ratio_knows_both_ends_of_every_range():
+    """Random play is noise = 1; with further restrictions the mixture is of two tails."""
+    games, counts = simulated(14, games=2, n=200, tau=0.5)
+    full = rqe.fit(games, counts, model="nash+noise")
+    for noise, boundary in ((1.0, True), (0.5, False)):
+        held = rqe.fit(games, counts, model="nash+noise", fixed={"noise": noise})
+        test = likelihood_ratio(held, full)
+        assert (test.df, test.boundary) == (1, boundary)
+        share = 0.5 if boundary else 1.0
+        assert test.p_value == pytest.approx(share * chi2.sf(test.statistic, 1))
+    small, roles = rqe.fit(games, counts, model="qre"), rqe.fit(games, counts, shared=["tau"])
+    test = likelihood_ratio(small, roles)  # tau at its end, and one eps for both
+    assert (test.df, test.boundary) == (2, True)
+    tails = chi2.sf(test.statistic, 1) + chi2.sf(test.statistic, 2)
+    assert test.p_value == pytest.approx(0.5 * tails)
+
+
+def test_the_mixture_of_the_likelihood_ratio_is_that_of_a_half_space():
+    """Self and Liang: a normal vector's squared length after projection on the cone."""
+    normal = np.random.default_rng(15).standard_normal((200_000, 2))
+    lengths = np.maximum(normal[:, 0], 0.0) ** 2 + normal[:, 1] ** 2
+    quadrant = (np.maximum(normal, 0.0) ** 2).sum(axis=1)
+    for s in (0.5, 2.0, 5.0):
+        tail = 0.5 * (chi2.sf(s, 1) + chi2.sf(s, 2))
+        assert (lengths > s).mean() == pytest.approx(tail, abs=0.005)
+        assert (quadrant > s).mean() < tail
+
+
 def test_vuong_is_its_formula_and_antisymmetric():
     games, counts = simulated(13, games=4, n=500, tau=1.5)
     one, two = rqe.fit(games, counts), rqe.fit(games, counts, model="nash+noise")

@@ -97,6 +97,31 @@ def test_a_data_frame_of_counts_has_a_row_per_role():
     assert pooled.data.counts[1][0].tolist() == GOOD[0]
 
 
+def test_a_series_of_counts_goes_by_its_labels():
+    pd = pytest.importorskip("pandas")
+    named = rqe.NormalFormGame(GAME.payoffs, actions=[["U", "D"], ["L", "R"]])
+    rows = [pd.Series([57, 73], index=["D", "U"]), pd.Series([81, 47], index=["R", "L"])]
+    for counts in (
+        rows,
+        [rows[0], pd.Series([47, 81])],
+        pd.Series([rows[1], rows[0]], index=["2", "1"]),
+    ):
+        found = rqe.fit(named, counts, model="qre").data.counts[0]
+        assert [row.tolist() for row in found] == [[73, 57], [47, 81]]
+    numbered = rqe.fit(GAME, [pd.Series([57, 73], index=[2, 1]), [47, 81]], model="qre")
+    assert numbered.data.counts[0][0].tolist() == [73, 57]
+
+
+@pytest.mark.parametrize("labels", [["up", "down"], ["U", "U"], [1, 2], ["U", "D", "M"]])
+def test_a_series_with_other_labels_is_refused(labels):
+    pd = pytest.importorskip("pandas")
+    named = rqe.NormalFormGame(GAME.payoffs, actions=[["U", "D"], ["L", "R"]])
+    counts = [[1, 2], pd.Series(range(len(labels)), index=labels)]
+    message = rf"counts\[1\] must be labelled by the actions L, R .*; got the labels {labels[0]}, "
+    with pytest.raises(ValueError, match=message):
+        rqe.fit(named, counts, model="qre")
+
+
 def test_the_callers_arrays_are_not_changed():
     counts = np.array(GOOD)
     before = counts.copy()

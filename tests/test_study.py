@@ -84,11 +84,15 @@ def test_fit_prints_the_summary_and_json(counts, capsys):
     assert run("fit", "ochs-1995", "--counts", counts, "--model", "qre") == cli.SOLVED
     expected = rqe.fit(rqe.catalog.load("ochs-1995"), [[67, 61], [47, 81]], model="qre")
     assert capsys.readouterr().out.strip() == expected.summary()
-    options = ("--model", "qre", "--fix", "eps_2=1/2", "--json", "-")
+    options = ("--model", "qre", "--fixed", "eps_2=1/2", "--json", "-")
     assert run("fit", "ochs-1995", "--counts", counts, *options) == cli.SOLVED
     data = json.loads(capsys.readouterr().out)
     assert data["fixed"] == {"eps_2": 0.5}
     assert list(data["estimates"]) == ["eps"]
+    for shared, names in (("none", ["eps_1", "eps_2"]), ("eps", ["eps"]), ("all", ["eps"])):
+        options = ("--model", "qre", "--shared", shared, "--json", "-")
+        assert run("fit", "ochs-1995", "--counts", counts, *options) == cli.SOLVED
+        assert list(json.loads(capsys.readouterr().out)["estimates"]) == names
 
 
 def test_fit_pools_games_and_reads_frequencies(tmp_path, capsys):
@@ -139,13 +143,16 @@ def test_fit_names_what_is_wrong_with_a_table(tmp_path, capsys, text, message):
 def test_fit_names_what_is_wrong_with_the_command(counts, capsys):
     for options, message in (
         (("--model", "qr"), "did you mean 'qre'"),
-        (("--fix", "tau=x"), "'tau=x' is not NAME=NUMBER"),
+        (("--fixed", "tau=x"), "'tau=x' is not NAME=NUMBER"),
+        (("--shared", "tua"), "shared must be one of tau, eps; got 'tua'"),
+        (("--fix", "tau=0"), "unrecognized arguments: --fix"),
+        (("--per-role",), "unrecognized arguments: --per-role"),
         (("--errors", "cluster"), "at least 2 games"),
     ):
         assert run("fit", "ochs-1995", "--counts", counts, *options) == cli.BAD_INPUT
         assert message in capsys.readouterr().err
     assert run("fit", "ochs-1995", "--counts", counts.parent / "none.csv") == cli.BAD_INPUT
     assert "cannot read" in capsys.readouterr().err
-    fixed = ("--model", "nash+noise", "--fix", "noise=0")
+    fixed = ("--model", "nash+noise", "--fixed", "noise=0")
     assert run("fit", "prisoners-dilemma", "--counts", counts, *fixed) == cli.NOT_CONVERGED
     assert "probability 0" in capsys.readouterr().err

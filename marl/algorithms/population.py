@@ -17,7 +17,7 @@ from jax import Array, random
 from marl.algorithms import ppo
 from marl.algorithms.partners import SNAPSHOTS, PartnerTraining
 from marl.algorithms.ppo import Params, Trajectory, Views
-from marl.algorithms.seats import Seating, Shared
+from marl.algorithms.seats import Seating, Shared, step_tables
 from marl.algorithms.update import Setup, TrainState, agents_side, seed_by_seed
 from marl.algorithms.update import init as first_state
 from marl.algorithms.update import update as play_itself
@@ -272,13 +272,8 @@ class Population:
             own = ppo.sample(random.uniform(own_key, (1, E)), log_probs)
             actions = self.partners_act(company, obs, legal, other_key)
             actions = actions.at[tables, seat].set(own[0])
-            step = jax.vmap(env.step)(random.split(world_key, E), env_state, actions)
-            fresh = jax.vmap(env.reset)(random.split(fresh_key, E))
-            after = jax.tree.map(
-                lambda new, old: jnp.where(step.done.reshape(-1, *[1] * (new.ndim - 1)), new, old),
-                fresh,
-                (step.state, step.obs),
-            )
+            world, fresh = random.split(world_key, E), random.split(fresh_key, E)
+            after, step = step_tables(env, env_state, actions, world, fresh)
             reward = step.shared + step.private[tables, seat]
             told = company._replace(earned=company.earned + reward)
             later = self.redrawn(self.judged(told, step.done), draw_key, step.done)

@@ -18,7 +18,7 @@ from jax import Array, random
 from marl.algorithms import ppo
 from marl.algorithms.maddpg import MADDPG
 from marl.algorithms.ppo import Params, Views
-from marl.algorithms.seats import rolled
+from marl.algorithms.seats import rolled, step_tables
 from marl.algorithms.update import TrainState, seed_by_seed, team
 from marl.envs.base import Env
 from marl.networks import Actor, Critic, init_weights, mask
@@ -170,13 +170,8 @@ class OffPolicy:
             legal = jax.vmap(env.legal)(env_state)
             logits = self.logits(state.params["actor"], Views(obs, legal))
             action = random.categorical(own_key, logits).astype(jnp.int32)
-            step = jax.vmap(env.step)(random.split(world_key, algo.n_envs), env_state, action)
-            fresh = jax.vmap(env.reset)(random.split(fresh_key, algo.n_envs))
-            after = jax.tree.map(
-                lambda new, old: jnp.where(step.done.reshape(-1, *[1] * (new.ndim - 1)), new, old),
-                fresh,
-                (step.state, step.obs),
-            )
+            world, fresh = (random.split(k, algo.n_envs) for k in (world_key, fresh_key))
+            after, step = step_tables(env, env_state, action, world, fresh)
             reward = step.shared[:, None] + step.private
             following = (step.done, step.obs, jax.vmap(env.legal)(step.state))
             return after, (Transition(obs, legal, action, reward, *following), step.info)

@@ -20,6 +20,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, random
 
+from marl.envs.base import Env, Step
+
 
 class Seating(Protocol):
     """Maps between tables [E, n, ...] and what the networks of each learner see."""
@@ -229,3 +231,21 @@ def rolled(tables: Array) -> Array:
     """Every seat's numbers, then those of the seats after it: [E, n, o] -> [E, n, n * o]."""
     n = tables.shape[1]
     return jnp.concatenate([jnp.roll(tables, -k, axis=1) for k in range(n)], axis=-1)
+
+
+def step_tables(
+    env: Env, env_state: Any, actions: Array, step_keys: Array, reset_keys: Array
+) -> tuple[tuple[Any, Array], Step]:
+    """Play one step at all tables; where an episode ends the next one begins.
+
+    `actions` is [E, n] and both keys are [E]. Returns the states and observations that follow, of
+    the next episode where there is one, and the step itself.
+    """
+    step = jax.vmap(env.step)(step_keys, env_state, actions)
+    fresh = jax.vmap(env.reset)(reset_keys)
+    after = jax.tree.map(
+        lambda new, old: jnp.where(step.done.reshape(-1, *[1] * (new.ndim - 1)), new, old),
+        fresh,
+        (step.state, step.obs),
+    )
+    return after, step

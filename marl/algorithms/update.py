@@ -19,7 +19,7 @@ from marl.algorithms.adversary import Adversary, LearnedAdversary, Opposed
 from marl.algorithms.config import PPO
 from marl.algorithms.memory import draw, empty, remember
 from marl.algorithms.ppo import Batch, Params, Role, Trajectory, Views
-from marl.algorithms.seats import Seating, Separate, Shared
+from marl.algorithms.seats import Seating, Separate, Shared, step_tables
 from marl.algorithms.srpo import SRPO
 from marl.envs.base import Env
 
@@ -193,13 +193,7 @@ def rollout(setup: Setup, state: TrainState, key: Array, seats: Array) -> tuple[
         joint = ppo.sample(other_noise, against)
         partners = adversary.split_action(joint, seating.partners, env.n_actions)
         actions = seating.actions(action, partners if setup.opposed else None, seats)
-        step = jax.vmap(env.step)(keys[:, 0], env_state, actions)
-        fresh = jax.vmap(env.reset)(keys[:, 1])
-        carry = jax.tree.map(
-            lambda new, old: jnp.where(step.done.reshape(-1, *[1] * (new.ndim - 1)), new, old),
-            fresh,
-            (step.state, step.obs),
-        )
+        carry, step = step_tables(env, env_state, actions, keys[:, 0], keys[:, 1])
         rewards = step.shared[:, None] + step.private
         done = jnp.broadcast_to(step.done[:, None], rewards.shape)
         own = (rewards, done, step.info)

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from marl.commands import common
-from marl.commands.common import DONE, EXIT_CODES
+from marl.commands.common import DONE, exit_codes
+from rqe.commands.common import workers
 
 _EPILOG = f"""\
 examples:
@@ -23,7 +24,7 @@ The first method is the baseline. The same command goes on with what is there, a
 more methods or more seeds adds them. Runs are in DIR/runs, the page is DIR/report/index.html.
 Tag and Hanabi need JaxMARL: pip install 'rqe[jaxmarl]'.
 
-{EXIT_CODES}"""
+{exit_codes(patience=True, goes_on=True)}"""
 
 
 def add(commands: Any) -> None:
@@ -44,6 +45,16 @@ def add(commands: Any) -> None:
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--quick", action="store_true", help="small: minutes a method on one core")
     size.add_argument("--paper", action="store_true", help="the paper's settings")
+    _add_settings(option)
+    option("--out", metavar="DIR", help="folder (benchmark/NAME, or benchmark/NAME-quick, ...)")
+    common.add_workers(option)
+    common.add_patience(option)
+    option("--quiet", action="store_true", help="no progress on standard error")
+    parser.set_defaults(command=_benchmark, goes_on=True)
+
+
+def _add_settings(option: Any) -> None:
+    """Add the options that change what the benchmark's plan says of its methods."""
     option(
         "--set",
         type=common.setting,
@@ -67,11 +78,6 @@ def add(commands: Any) -> None:
         default=[],
         help="SRPO over tau and KL direction, or IPPO and SRPO over the entropy bonus",
     )
-    option("--out", metavar="DIR", help="folder (benchmark/NAME, or benchmark/NAME-quick, ...)")
-    common.add_workers(option)
-    common.add_patience(option)
-    option("--quiet", action="store_true", help="no progress on standard error")
-    parser.set_defaults(command=_benchmark)
 
 
 def _variant(text: str) -> tuple[str, dict[str, Any]]:
@@ -86,7 +92,6 @@ def _benchmark(arguments: argparse.Namespace) -> int:
     """Run a benchmark, and print its tables."""
     common.use_devices(None if arguments.workers == 1 else 1)
     from marl.benchmark import run_benchmark
-    from marl.commands.reproduce import workers
     from marl.measures import summarize
     from marl.plans import benchmark_plan
     from marl.report import Table, method_tables, partner_tables, protocol, text_table

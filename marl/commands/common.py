@@ -3,39 +3,57 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import TYPE_CHECKING, Any
 
 from marl.progress import STALLED
+from rqe.commands import common as shared
+from rqe.commands.common import BAD_INPUT, INTERNAL, NO_OUTPUT, CommandError
+from rqe.commands.program import natural, positive
 
 if TYPE_CHECKING:
     from marl.envs.base import Env
     from marl.presets import Preset
 
-DONE, FAILED, BAD_INPUT, NO_OUTPUT, INTERNAL = 0, 1, 2, 3, 70
+__all__ = [
+    "BAD_INPUT",
+    "DONE",
+    "FAILED",
+    "GOES_ON",
+    "INTERNAL",
+    "NO_OUTPUT",
+    "CommandError",
+    "complain",
+    "exit_codes",
+    "natural",
+    "positive",
+]
 
-EXIT_CODES = f"""\
-exit codes:
-  0   done
-  1   the figures are not what was to be shown (only 'marl reproduce')
-  2   bad usage or bad input (option, environment, setting, run; damaged or foreign files)
-  3   an output could not be written, or an optional package is missing
-  {STALLED}  no progress for --patience minutes: the same command goes on from the last interval
-  70  a defect of marl itself (set MARL_DEBUG=1 to see the traceback)
-  130 interrupted: the same command goes on from the last interval"""
+DONE, FAILED = 0, 1
+GOES_ON = "the same command goes on from the last interval"
 
 
-class CommandError(Exception):
-    """Trouble with one clear line for the user and an exit code for scripts."""
+def exit_codes(*, failed: str = "", patience: bool = False, goes_on: bool = False) -> str:
+    """Return the part of a command's help that says what its exit codes mean.
 
-    def __init__(self, message: str, code: int = BAD_INPUT) -> None:
-        super().__init__(message)
-        self.code = code
+    `failed` is the meaning of 1, where that occurs; `patience` says whether there is a watchdog,
+    and `goes_on` whether the command goes on with what an interrupted one left.
+    """
+    meanings = {
+        DONE: "done",
+        FAILED: failed,
+        BAD_INPUT: "bad usage or bad input (unknown option, bad value, damaged or foreign files)",
+        NO_OUTPUT: "an output could not be written, or an optional package is missing",
+        STALLED: f"no progress for --patience minutes: {GOES_ON}" if patience else "",
+        INTERNAL: "a defect of marl itself (set MARL_DEBUG=1 to see the traceback)",
+        130: f"interrupted: {GOES_ON}" if goes_on else "interrupted",
+    }
+    rows = [f"  {code:<3} {meaning}" for code, meaning in meanings.items() if meaning]
+    return "\n".join(["exit codes:", *rows])
 
 
 def complain(message: str) -> None:
     """Print one line on standard error."""
-    print(f"marl: {message}", file=sys.stderr)
+    shared.complain(message, "marl")
 
 
 def number(text: str) -> float:
@@ -44,13 +62,6 @@ def number(text: str) -> float:
         return float(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
-
-
-def positive(text: str) -> int:
-    """Return a positive whole number; for argparse."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a positive whole number")
-    return int(text)
 
 
 def add_workers(option: Any) -> None:
@@ -73,13 +84,6 @@ def add_patience(option: Any) -> None:
         metavar="MINUTES",
         help="end with code 75 when an interval takes longer; 0 waits for ever (30)",
     )
-
-
-def natural(text: str) -> int:
-    """Return a whole number that is not negative; for argparse."""
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number >= 0")
-    return int(text)
 
 
 def setting(text: str) -> tuple[str, Any]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from marl.commands import common
-from marl.commands.common import DONE, EXIT_CODES, CommandError
+from marl.commands.common import DONE, CommandError, exit_codes
 
 _EPILOG = f"""\
 examples:
@@ -20,7 +20,7 @@ examples:
 Writes the matrices, a table per method (methods.csv) and per team (teams.csv);
 'marl report' makes a page and figures of them.
 
-{EXIT_CODES}"""
+{exit_codes()}"""
 
 
 def add(commands: Any) -> None:
@@ -41,13 +41,13 @@ def add(commands: Any) -> None:
         type=common.positive,
         default=100,
         metavar="N",
-        help="copies of the environment for each pair (100)",
+        help="episodes of each pair (100)",
     )
     option(
         "--steps",
         type=common.positive,
         metavar="N",
-        help="steps in each copy, episode after episode (by default one whole episode)",
+        help="length of each, beginning anew whenever one ends before (by default its own)",
     )
     option("--seed", type=common.natural, default=0, help="of all randomness (0)")
     option("--no-exact", action="store_true", help="leave out exact values (kitchen)")
@@ -89,7 +89,7 @@ def _crossplay(arguments: argparse.Namespace) -> int:
     Path(arguments.out).mkdir(parents=True, exist_ok=True)  # to fail now, not after the play
     results = play_all(
         runs,
-        copies=arguments.episodes,
+        episodes=arguments.episodes,
         steps=arguments.steps,
         seed=arguments.seed,
         exact=not arguments.no_exact,

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import inspect
 import json
-import re
 import sys
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from marl.commands.common import DONE, EXIT_CODES, NO_OUTPUT, CommandError, natural, positive
+from marl.commands.common import DONE, NO_OUTPUT, CommandError, exit_codes, natural, positive
+from marl.commands.fields import add_fields, given
 from marl.debate.protocol import Protocol
 from marl.debate.settings import SFT, Training
 
-_EXAMPLES = f"""examples:
+_EXAMPLES = """\
+examples:
   marl debate data --out problems.jsonl --n 20000 --seed 0
   marl debate sft --size small --data problems.jsonl --out models/small
   marl debate train --algo srpo --agents models/small models/small --data problems.jsonl \\
@@ -25,7 +25,7 @@ _EXAMPLES = f"""examples:
   marl debate show runs/debate-srpo --data problems.jsonl --problem 7
   marl debate reproduce --quick --out debate/
 
-{EXIT_CODES}"""
+'marl debate STEP --help' says what its settings and its exit codes mean."""
 
 
 def add(commands: Any) -> None:
@@ -44,10 +44,20 @@ def add(commands: Any) -> None:
     _register_reproduce(steps)
 
 
-def _step(steps: Any, name: str, run: Callable[[argparse.Namespace], int], text: str) -> Any:
+def _step(
+    steps: Any,
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    text: str,
+    *,
+    goes_on: bool = False,
+) -> Any:
     """Return the parser of one step, with what all of them take."""
-    parser = steps.add_parser(name, help=text, description=text)
-    parser.set_defaults(command=_on_threads(run))
+    parser = steps.add_parser(
+        name, help=text, description=text, epilog=exit_codes(goes_on=goes_on),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    parser.set_defaults(command=_on_threads(run), goes_on=goes_on)
     parser.add_argument("--seed", type=natural, default=0, help="of everything random (default 0)")
     parser.add_argument("--threads", type=natural, default=0, help="of torch (default: its own)")
     return parser
@@ -83,7 +93,7 @@ def _register_sft(steps: Any) -> None:
     parser.add_argument("--data", required=True, help="a .jsonl file or a data set's name")
     parser.add_argument("--start", help="go on from this model, instead of from nothing")
     parser.add_argument("--out", required=True, type=Path, help="folder of the model")
-    _add_fields(parser, SFT)
+    add_fields(parser, SFT)
 
 
 def _sft(args: argparse.Namespace) -> int:
@@ -95,7 +105,7 @@ def _sft(args: argparse.Namespace) -> int:
 
     problems = read_problems(args.data)
     held_out = read_problems(args.data, split="test")
-    settings = SFT(**_given(args, SFT))
+    settings = SFT(**given(args, SFT))
     args.out.mkdir(parents=True, exist_ok=True)  # to fail now, not after the training
     if args.start is None:
         tokenizer = build_tokenizer([*problems, *held_out])
@@ -116,7 +126,8 @@ def _tell_sft(step: int, loss: float, accuracy: float) -> None:
 
 
 def _register_train(steps: Any) -> None:
-    parser = _step(steps, "train", _train, "train two agents by debate; an interrupted run goes on")
+    text = "train two agents by debate; an interrupted run goes on"
+    parser = _step(steps, "train", _train, text, goes_on=True)
     parser.add_argument("--agents", nargs=2, required=True, metavar="MODEL", help="folder or name")
     parser.add_argument("--data", required=True, help="a .jsonl file or a data set's name")
     parser.add_argument("--out", required=True, type=Path, help="folder of the run")
@@ -127,8 +138,8 @@ def _register_train(steps: Any) -> None:
     parser.add_argument("--device", default="cpu", help="such as cuda (default cpu)")
     parser.add_argument("--gradient-checkpointing", action="store_true")
     parser.add_argument("--every", type=positive, default=20, help="updates between checkpoints")
-    _add_fields(parser, Training)
-    _add_fields(parser, Protocol)
+    add_fields(parser, Training)
+    add_fields(parser, Protocol)
 
 
 def _train(args: argparse.Namespace) -> int:
@@ -137,8 +148,8 @@ def _train(args: argparse.Namespace) -> int:
     from marl.debate.runs import RunConfig, train
 
     config = RunConfig(
-        (args.agents[0], args.agents[1]), args.data, Training(**_given(args, Training)),
-        Protocol(**_given(args, Protocol)), args.seed, args.lora, args.dtype,
+        (args.agents[0], args.agents[1]), args.data, Training(**given(args, Training)),
+        Protocol(**given(args, Protocol)), args.seed, args.lora, args.dtype,
     )  # fmt: skip
     problems = read_problems(args.data)
     with _Board(args.out, config.training.updates) as board:
@@ -268,8 +279,8 @@ def _register_gates(steps: Any) -> None:
     parser.add_argument("--out", type=Path, help="a .json file for the verdicts")
     parser.add_argument("--held-out", type=positive, default=500, help="questions (default 500)")
     parser.add_argument("--device", default="cpu")
-    _add_fields(parser, Training)
-    _add_fields(parser, Protocol)
+    add_fields(parser, Training)
+    add_fields(parser, Protocol)
 
 
 def _gates(args: argparse.Namespace) -> int:
@@ -282,7 +293,7 @@ def _gates(args: argparse.Namespace) -> int:
     agent = load_agent(args.model, device=args.device)
     to_learn = read_problems(args.data)[: 4 * args.held_out]
     held_out = read_problems(args.data, split="test")[: args.held_out]
-    training, protocol = Training(**_given(args, Training)), Protocol(**_given(args, Protocol))
+    training, protocol = Training(**given(args, Training)), Protocol(**given(args, Protocol))
     if args.out:
         args.out.parent.mkdir(parents=True, exist_ok=True)  # to fail now, not after the training
     judged = judge(
@@ -302,7 +313,7 @@ def _tell_drill(update: int, accuracy: float) -> None:
 
 
 def _register_reproduce(steps: Any) -> None:
-    parser = _step(steps, "reproduce", _reproduce, "from nothing to both tables")
+    parser = _step(steps, "reproduce", _reproduce, "from nothing to both tables", goes_on=True)
     parser.add_argument("--quick", action="store_true", help="one size, two seeds a method")
     parser.add_argument("--sizes", nargs="+", help="of the models (default: the plan's)")
     parser.add_argument(
@@ -338,41 +349,6 @@ def _reproduce(args: argparse.Namespace) -> int:
 def _say(line: str) -> None:
     """Print a line at once, also into a file."""
     print(line, flush=True)
-
-
-def _add_fields(parser: argparse.ArgumentParser, settings: type) -> None:
-    """Add one option per field of a dataclass; its own check judges the value."""
-    meanings = _meanings(settings)
-    for field in fields(settings):
-        meaning = meanings.get(field.name, "").replace("%", "%%")
-        parser.add_argument(
-            f"--{field.name.replace('_', '-')}", type=_reader(field.default), default=field.default,
-            help=f"{meaning} (default {field.default})".strip(),
-        )  # fmt: skip
-
-
-def _meanings(settings: type) -> dict[str, str]:
-    """Return what the docstring says of each attribute, and which values there are to choose."""
-    text = inspect.getdoc(settings) or ""
-    section = text.partition("Attributes\n----------\n")[2].partition("\n\n")[0]
-    found: dict[str, str] = {}
-    for entry in re.split(r"\n(?! )", section):
-        head, _, body = entry.partition("\n")
-        names, _, kind = head.partition(" : ")
-        words = [kind + ":" if body else kind] if kind.startswith("{") else []
-        said = " ".join([*words, *body.replace("``", "").split()])
-        found.update(dict.fromkeys((name.strip() for name in names.split(",")), said))
-    return found
-
-
-def _reader(default: object) -> Callable[[str], Any]:
-    """Return how the text of an option is read, by the type of its default."""
-    return int if isinstance(default, int) else float if isinstance(default, float) else str
-
-
-def _given(args: argparse.Namespace, settings: type) -> dict[str, Any]:
-    """Return the options that belong to a dataclass."""
-    return {field.name: getattr(args, field.name) for field in fields(settings)}
 
 
 def _on_threads(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from marl.commands.common import DONE, EXIT_CODES
+from marl.commands.common import DONE, exit_codes
 
 _EPILOG = f"""\
 examples:
   marl crossplay runs/ippo runs/srpo --out report/
   marl report report/            report/index.html and PNGs
 
-{EXIT_CODES}"""
+{exit_codes()}"""
 
 
 def add(commands: Any) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from marl.commands import common
-from marl.commands.common import DONE, EXIT_CODES, FAILED
+from marl.commands.common import DONE, FAILED, exit_codes
+from rqe.commands.common import workers
 
 _EPILOG = f"""\
 examples:
@@ -20,7 +21,7 @@ examples:
 The same command goes on with what is there. Runs are in DIR/runs, the page is
 DIR/report/index.html.
 
-{EXIT_CODES}"""
+{exit_codes(failed="the figures are not what was to be shown", goes_on=True)}"""
 
 
 def add(commands: Any) -> None:
@@ -46,7 +47,7 @@ def add(commands: Any) -> None:
     )
     common.add_workers(option)
     option("--quiet", action="store_true", help="no progress on standard error")
-    parser.set_defaults(command=_reproduce)
+    parser.set_defaults(command=_reproduce, goes_on=True)
 
 
 def _reproduce(arguments: argparse.Namespace) -> int:
@@ -81,10 +82,3 @@ def _reproduce(arguments: argparse.Namespace) -> int:
         print(f"  {'holds' if claim.holds else 'FAILS'} {mark} {claim.text}: {claim.found}")
     print(f"\n{out / 'report' / 'index.html'}")
     return DONE if all(claim.holds for claim in judged if claim.goal) else FAILED
-
-
-def workers(count: int) -> Any:
-    """A pool of that many processes, or none for one."""
-    from rqe.commands import common as shared  # not before it is needed: help is quick
-
-    return shared.workers(count)

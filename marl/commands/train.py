@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from marl.commands import common
-from marl.commands.common import DONE, EXIT_CODES, CommandError
+from marl.commands.common import DONE, CommandError, exit_codes
 
 _EPILOG = f"""\
 examples:
@@ -22,7 +22,7 @@ the same environment steps: the two phases of SRPO both count. A run that is kil
 moment goes on from its last interval, and its figures are those of an uninterrupted run, bit
 by bit.
 
-{EXIT_CODES}"""
+{exit_codes(patience=True, goes_on=True)}"""
 
 _FIXED = ("env", "algo", "tau", "eps", "penalty", "steps", "seeds", "seed", "out", "log_every")
 """Options that a run is determined by, beside --set."""
@@ -39,6 +39,31 @@ def add(commands: Any) -> None:
         allow_abbrev=False,
     )
     option = parser.add_argument
+    _add_method(option)
+    option("--steps", type=common.number, help="environment steps per team (kitchen: 2e6)")
+    option("--seeds", type=common.positive, help="number of teams (kitchen: 30)")
+    option("--seed", type=common.natural, help="the first seed (0)")
+    option("--out", metavar="DIR", help="the run's folder")
+    option("--resume", metavar="DIR", help="go on with the run in this folder")
+    option(
+        "--log-every",
+        type=common.positive,
+        metavar="N",
+        help="updates between rows of metrics, and between checkpoints (a fiftieth of the run)",
+    )
+    option(
+        "--devices",
+        type=common.positive,
+        metavar="N",
+        help="spread the seeds over N devices; on a processor without others, N cores (all)",
+    )
+    common.add_patience(option)
+    option("--quiet", action="store_true", help="no progress on standard error")
+    parser.set_defaults(command=_train, goes_on=True)
+
+
+def _add_method(option: Any) -> None:
+    """Add the options that say what learns, and where."""
     option(
         "--env",
         metavar="NAME[:KEY=VALUE,...]",
@@ -62,26 +87,6 @@ def add(commands: Any) -> None:
         metavar="NAME=VALUE",
         help="any other setting of the algorithm; may be repeated",
     )
-    option("--steps", type=common.number, help="environment steps per team (kitchen: 2e6)")
-    option("--seeds", type=common.positive, help="number of teams (kitchen: 30)")
-    option("--seed", type=common.natural, help="the first seed (0)")
-    option("--out", metavar="DIR", help="the run's folder")
-    option("--resume", metavar="DIR", help="go on with the run in this folder")
-    option(
-        "--log-every",
-        type=common.positive,
-        metavar="N",
-        help="updates between rows of metrics, and between checkpoints (a fiftieth of the run)",
-    )
-    option(
-        "--devices",
-        type=common.positive,
-        metavar="N",
-        help="spread the seeds over N devices; on a processor without others, N cores (all)",
-    )
-    common.add_patience(option)
-    option("--quiet", action="store_true", help="no progress on standard error")
-    parser.set_defaults(command=_train)
 
 
 def _train(arguments: argparse.Namespace) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from marl.commands import common
-from marl.commands.common import DONE, EXIT_CODES, CommandError
+from marl.commands.common import DONE, CommandError, exit_codes
 
 _EPILOG = f"""\
 examples:
@@ -20,7 +20,7 @@ examples:
 
 A and B are the agents of seats 0 and 1, o an onion, ## the pot; Ao carries an onion.
 
-{EXIT_CODES}"""
+{exit_codes()}"""
 
 
 def add(commands: Any) -> None:

@@ -127,17 +127,12 @@ def improve(
     for _ in range(training.epochs):
         for p in learned:  # zero, not None: moments go on, and processes sum equal shapes
             p.grad = torch.zeros_like(p)
-        totals = {"loss": 0.0, "entropy": 0.0, "clipped": 0.0, "pull": 0.0}
-        for said in merged:
-            chosen = torch.arange(len(said.count)) if everything else said.teaching
-            for index in _by_length(said.completions, chosen, training.micro_batch):
-                loss, parts = _loss(
-                    agent, said.rows(index), training.clip,
-                    temperature=temperature, eps=eps, pulls=pulls,
-                )  # fmt: skip
-                (loss / tokens).backward()
-                for name, value in parts.items():
-                    totals[name] += value / tokens
+        totals = dict.fromkeys(("loss", "entropy", "clipped", "pull"), 0.0)
+        for piece in _pieces(merged, everything, training.micro_batch):
+            loss, parts = _loss(agent, piece, training.clip, temperature, eps, pulls)
+            (loss / tokens).backward()
+            for name, value in parts.items():
+                totals[name] += value / tokens
         if head is not None:
             _fit_head(agent, head, lesson, training.micro_batch, crew)
         crew.sum_gradients(learned)
@@ -187,6 +182,14 @@ def _merge(completions: Completions, advantages: Tensor) -> _Merged:
     )  # fmt: skip
 
 
+def _pieces(merged: Iterable[_Merged], everything: bool, most: int) -> Iterator[_Merged]:
+    """Yield what an agent learns from in pieces; answers that teach nothing only on demand."""
+    for said in merged:
+        chosen = torch.arange(len(said.count)) if everything else said.teaching
+        for index in _by_length(said.completions, chosen, most):
+            yield said.rows(index)
+
+
 def _by_length(completions: Completions, chosen: Tensor, most: int) -> Iterator[Tensor]:
     """Yield the chosen rows in pieces of about equal length: what is padding is not computed."""
     if len(chosen):
@@ -198,7 +201,6 @@ def _loss(
     agent: Agent,
     said: _Merged,
     clip: float,
-    *,
     temperature: float,
     eps: float,
     pulls: tuple[Pull, ...],

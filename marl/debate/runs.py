@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from marl.debate.crew import launched
+from marl.debate.crew import Crew, launched
 from marl.debate.models import Agent, load_agent
 from marl.debate.problems import Problem
 from marl.debate.protocol import Protocol
@@ -206,16 +206,7 @@ def train(
     if crew.leads:
         _claim(out, config)
     crew.wait()
-    first, second = (
-        load_agent(
-            name, device=crew.device(device), dtype=config.dtype, lora=config.lora,
-            seed=derive(config.seed, i), checkpointing=checkpointing,
-        )
-        for i, name in enumerate(config.agents)
-    )  # fmt: skip
-    trainer = Trainer(
-        (first, second), problems, config.training, config.protocol, config.seed, crew=crew
-    )
+    trainer = _trainer(config, problems, crew, device, checkpointing)
     newest = _newest(out)
     if newest is not None:
         _restore(trainer, newest)
@@ -232,6 +223,22 @@ def train(
             _save(trainer, rows, out)
     crew.wait()
     return open_run(out)
+
+
+def _trainer(
+    config: RunConfig, problems: Sequence[Problem], crew: Crew, device: str, checkpointing: bool
+) -> Trainer:
+    """Return the trainer of a run before its first update."""
+    first, second = (
+        load_agent(
+            name, device=crew.device(device), dtype=config.dtype, lora=config.lora,
+            seed=derive(config.seed, i), checkpointing=checkpointing,
+        )
+        for i, name in enumerate(config.agents)
+    )  # fmt: skip
+    return Trainer(
+        (first, second), problems, config.training, config.protocol, config.seed, crew=crew
+    )
 
 
 def _claim(out: Path, config: RunConfig) -> None:

@@ -65,9 +65,9 @@ def one_line(error: BaseException) -> str:
     return " ".join(str(error.args[0] if isinstance(error, KeyError) else error).split())
 
 
-def complain(message: str) -> None:
+def complain(message: str, program: str = "rqe") -> None:
     """Print one line on standard error."""
-    print(f"rqe: {message}", file=sys.stderr)
+    print(f"{program}: {message}", file=sys.stderr)
 
 
 def workers(count: int) -> contextlib.AbstractContextManager[Executor | None]:

@@ -24,7 +24,7 @@ _EPILOG = """\
 examples:
   rqe fit game.nfg --counts counts.csv                   tau and eps, the same for all roles
   rqe fit game.nfg --counts counts.csv --model qre       lam = 1 / eps alone
-  rqe fit game.nfg --counts counts.csv --per-role --fix tau_2=0
+  rqe fit game.nfg --counts counts.csv --shared none --fixed tau_2=0
   rqe fit a.nfg b.nfg --counts counts.csv --errors cluster --json fit.json
 
 counts.csv has a header and the columns player, action and count, by the labels or the numbers of
@@ -53,8 +53,9 @@ def add(commands: Any, load: Callable[[str], NormalFormGame]) -> None:
     option("games", nargs="+", metavar="GAME", help="file or catalog name")
     option("--counts", required=True, metavar="PATH", help="table of choices (.csv)")
     option("--model", default="rqe", help="rqe (default), qre or nash+noise")
-    option("--per-role", action="store_true", help="every role has parameters of its own")
-    option("--fix", default="", metavar="NAME=VALUE,...", help="parameters that are given")
+    shared = "parameters that all roles have in common: all (default), none, or names"
+    option("--shared", type=_shared, default=True, metavar="NAME,...", help=shared)
+    option("--fixed", default="", metavar="NAME=VALUE,...", help="parameters that are given")
     option("--penalty", default="kl", help="kl (default) or reverse_kl")
     option("--regularizer", default="entropy", help="entropy (default) or log_barrier")
     option("--estimator", default="fixed_point", help="fixed_point (default) or empirical_payoff")
@@ -74,8 +75,8 @@ def _fit(arguments: argparse.Namespace, load: Callable[[str], NormalFormGame]) -
     try:
         counts, n = _counts(arguments.counts, arguments.games, games)
         found = estimation.fit(
-            games, counts, n=n, model=arguments.model, shared=not arguments.per_role,
-            fixed=_fixed(arguments.fix), penalty=arguments.penalty,
+            games, counts, n=n, model=arguments.model, shared=arguments.shared,
+            fixed=_fixed(arguments.fixed), penalty=arguments.penalty,
             regularizer=arguments.regularizer, estimator=arguments.estimator,
         )  # fmt: skip
         text = found.summary(arguments.errors)
@@ -92,6 +93,12 @@ def _fit(arguments: argparse.Namespace, load: Callable[[str], NormalFormGame]) -
     return SOLVED
 
 
+def _shared(text: str) -> bool | list[str]:
+    """Return what `rqe.fit` takes as ``shared``; for argparse."""
+    names = [name.strip() for name in text.split(",")]
+    return {"all": True, "none": False}.get(text.strip(), names)
+
+
 def _fixed(text: str) -> dict[str, float]:
     """Return parameters from name=value,name=value."""
     given = {}
@@ -100,7 +107,7 @@ def _fixed(text: str) -> dict[str, float]:
         try:
             given[name.strip()] = number(value)
         except ValueError:
-            raise ValueError(f"--fix: {part!r} is not NAME=NUMBER") from None
+            raise ValueError(f"--fixed: {part!r} is not NAME=NUMBER") from None
     return given
 
 

@@ -9,6 +9,7 @@ from contextlib import nullcontext
 from typing import Any
 
 from rqe.commands.common import BAD_INPUT, CommandError, check_output, write
+from rqe.commands.program import natural, positive
 
 _EXAMPLES = 5000
 _EPILOG = """\
@@ -39,27 +40,13 @@ def add(commands: Any) -> None:
     option = parser.add_argument
     option("theorems", nargs="*", metavar="THEOREM", help="names of claims (default: all)")
     option(
-        "--examples", type=_positive, default=_EXAMPLES, metavar="N",
+        "--examples", type=positive, default=_EXAMPLES, metavar="N",
         help=f"games to judge each claim by (default {_EXAMPLES})",
     )  # fmt: skip
-    option("--seed", type=_seed, default=0, metavar="S", help="of the search (default 0)")
+    option("--seed", type=natural, default=0, metavar="S", help="of the search (default 0)")
     option("--report", metavar="PATH", help="write a page (.html), whole or not at all")
     option("--list", action="store_true", help="list the claims and stop")
     parser.set_defaults(command=_verify)
-
-
-def _positive(text: str) -> int:
-    """Return a positive whole number; for argparse."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a positive whole number")
-    return int(text)
-
-
-def _seed(text: str) -> int:
-    """Return a whole number that is not negative; for argparse."""
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number >= 0")
-    return int(text)
 
 
 def _verify(arguments: argparse.Namespace) -> int:

@@ -86,15 +86,15 @@ def observations(games: Any, counts: Any, n: Any = None) -> Observations:
     checked = []
     for g, (game, given) in enumerate(zip(listed, rows, strict=True)):
         place = "counts" if isinstance(games, NormalFormGame) else f"counts[{g}]"
-        profile = entries_of(given, place)
+        profile = entries_of(_by_label(given, game.players, place, "player"), place)
         if len(profile) != game.n_players:
             raise ValueError(
                 f"{place} must hold one row per player, {game.n_players} in all; got {len(profile)}"
             )
         checked.append(
             tuple(
-                _row(row, k, None if sizes is None else sizes[g][i], f"{place}[{i}]")
-                for i, (row, k) in enumerate(zip(profile, game.shape, strict=True))
+                _row(row, names, None if sizes is None else sizes[g][i], f"{place}[{i}]")
+                for i, (row, names) in enumerate(zip(profile, game.actions, strict=True))
             )
         )
     return Observations(tuple(listed), tuple(checked))
@@ -132,8 +132,25 @@ def entries_of(value: Any, name: str) -> list[Any]:
     return list(value.to_numpy() if hasattr(value, "columns") else value)
 
 
-def _row(given: Any, size: int, n: int | None, place: str) -> Array:
-    """Return the counts of one role."""
+def _by_label(given: Any, names: Sequence[str], place: str, what: str) -> Any:
+    """Return the entries of a pandas Series in the order of `names`; anything else as it is."""
+    if not (hasattr(given, "index") and hasattr(given, "iloc")) or hasattr(given, "columns"):
+        return given
+    labels = list(given.index)
+    if labels == list(range(len(labels))):  # pandas numbers entries without labels like this
+        return given.to_list()
+    order = {str(label): k for k, label in enumerate(labels)}
+    if len(labels) != len(names) or set(order) != set(names):
+        raise ValueError(
+            f"{place} must be labelled by the {what}s {', '.join(names)} in any order, or not at "
+            f"all, as a Series; got the labels {', '.join(map(str, labels))}"
+        )
+    return [given.iloc[order[name]] for name in names]
+
+
+def _row(given: Any, names: Sequence[str], n: int | None, place: str) -> Array:
+    """Return the counts of one role, whose actions have these names."""
+    given, size = _by_label(given, names, place, "action"), len(names)
     try:
         row = np.array(given, dtype=float)
     except (TypeError, ValueError):

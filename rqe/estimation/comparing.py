@@ -32,11 +32,11 @@ class LikelihoodRatio:
     df : int
         Parameters that the restriction takes away.
     p_value : float
-        Of the chi-squared distribution with df degrees of freedom; half of it where the one
-        parameter taken away is restricted to the end of its range.
+        Of the chi-squared distribution with df degrees of freedom; at a boundary, of the equal
+        mixture of those with df - 1 and df.
     boundary : bool
-        Whether the restriction lies at the end of a parameter's range, as tau = 0 does. With
-        more than one such parameter ``p_value`` is an upper bound.
+        Whether the restriction lies at the end of a parameter's range, as tau = 0, noise = 0 and
+        noise = 1 do. With more than one such parameter ``p_value`` is an upper bound.
     """
 
     statistic: float
@@ -83,12 +83,22 @@ def likelihood_ratio(restricted: Fit, full: Fit) -> LikelihoodRatio:
 
     Notes
     -----
-    The test takes choices as independent. Where people chose repeatedly it rejects too often; see
+    With one parameter restricted to the end of its range the statistic has in large samples the
+    mixture of chi-squared distributions with df - 1 and df degrees of freedom, half of each (with
+    df = 1, half of the usual tail): Self and Liang [1]_, Theorem 3, cases 5 and 6. With several
+    the weights depend on the information matrix; as the parameters' cone lies within a half-space,
+    the same mixture is an upper bound.
+
+    It is assumed that the parameters that both models estimate lie inside their ranges, and that
+    the data determine them under the restriction. Neither holds at eps = inf (random play) within
+    RQE, where no choice depends on tau: p-values are no guide there. The test takes choices as
+    independent. Where people chose repeatedly it rejects too often; see
     ``vuong(..., by_game=True)`` and leave-one-out prediction.
 
     References
     ----------
-    .. [1] Self & Liang, Journal of the American Statistical Association 82 (1987): boundaries.
+    .. [1] Self & Liang, Journal of the American Statistical Association 82 (1987), 605-610:
+       boundaries.
 
     Examples
     --------
@@ -112,8 +122,9 @@ def likelihood_ratio(restricted: Fit, full: Fit) -> LikelihoodRatio:
         )
     statistic = max(2.0 * (full.log_likelihood - restricted.log_likelihood), 0.0)
     p_value = float(chi2.sf(statistic, df))
-    if lost and df == 1:
-        p_value = 0.5 * p_value if statistic > 0.0 else 1.0
+    if lost:
+        inner = float(chi2.sf(statistic, df - 1)) if df > 1 else float(statistic == 0.0)
+        p_value = 0.5 * (inner + p_value)
     return LikelihoodRatio(statistic, df, p_value, lost)
 
 
@@ -138,7 +149,7 @@ def _restrictions(restricted: Fit, full: Fit) -> bool | None:
         values |= {given.get("noise")} if parameter.kind == "noise" else set()
         if len(values) > 1 or (values == {None} and not _within(parameter.roles, small, parameter)):
             return None
-        ends = ends or values in ({0.0}, {math.inf})
+        ends = ends or values in ({0.0}, {1.0 if parameter.kind == "noise" else math.inf})
     if any(given.get(name) != value for name, value in large.fixed.items()):
         return None
     return ends

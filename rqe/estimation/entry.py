@@ -47,8 +47,9 @@ def fit(
         Several games are pooled: they share the parameters.
     counts : sequence of N array_like, shape (n_i,); for several games a sequence of those
         How often each action of each role was chosen, in the game's order of actions; whole
-        numbers. With ``n``, frequencies that sum to 1 for each role. A data frame has a row per
-        role; labels are not looked at.
+        numbers. With ``n``, frequencies that sum to 1 for each role. A pandas Series with labels
+        goes by them: they must be the names of the actions, in any order. A data frame has a row
+        per role and goes by position; its labels are not looked at.
     model : {"rqe", "qre", "nash+noise"}
         Free parameters tau and eps; eps alone (tau = 0); or a Nash equilibrium, the limit of the
         principal branch, except in a share ``noise`` of choices, which are uniform.

@@ -116,7 +116,7 @@ def test_the_baseline_has_no_ratio_to_itself():
         env={"name": "tag", "options": {}},
         groups=("a",) * 5 + ("b",) * 5,
         seeds=tuple(range(5)) * 2,
-        copies=1,
+        episodes=1,
         steps=1,
         returns=rng.normal(100.0, 10.0, size=(10, 10)),
         spread=np.zeros((10, 10)),

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,8 +15,8 @@ pytest.importorskip("jax")
 from marl import cli
 from marl.commands import common
 from marl.commands.crossplay import parse_runs
-from marl.commands.reproduce import workers
 from marl.reproduce import Cell, Plan
+from rqe.commands.common import workers
 
 TINY = ("--set", "n_envs=2", "--set", "n_steps=8", "--set", "hidden=8x8")
 
@@ -188,7 +189,28 @@ def test_interruptions_have_their_code(monkeypatch, capsys):
 
     monkeypatch.setattr("marl.report.write_report", interrupted)
     assert run("report", "x") == 130
+    assert capsys.readouterr().err == "marl: interrupted\n"
+    monkeypatch.setattr("marl.commands.common.make_env", interrupted)
+    assert run("train", "--algo", "ippo", "--out", "x") == 130
     assert "goes on from the last interval" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("command", "codes"),
+    [
+        ("train", "0 2 3 75 70 130"),
+        ("benchmark", "0 2 3 75 70 130"),
+        ("reproduce", "0 1 2 3 70 130"),
+        ("report", "0 2 3 70 130"),
+        ("debate train", "0 2 3 70 130"),
+    ],
+)
+def test_help_states_the_exit_codes_of_the_command(command, codes, capsys):
+    assert run(*command.split(), "--help") == common.DONE
+    told = capsys.readouterr().out.partition("exit codes:\n")[2].splitlines()
+    assert [line.split()[0] for line in told if line.strip()] == codes.split()
+    again = command in ("train", "benchmark", "reproduce", "debate train")
+    assert told[-1].endswith("from the last interval") == again
 
 
 def test_help_and_version_are_quick_and_need_no_jax():
@@ -248,6 +270,6 @@ def test_reproduce_ends_with_verdicts_and_goes_on(tiny_plan, tmp_path, capsys):
 def test_workers_are_processes_that_were_not_forked():
     with workers(1) as nothing:
         assert nothing is None
-    pool = workers(2)
+    pool: Any = workers(2)
     assert pool._mp_context.get_start_method() == "spawn"
     pool.shutdown()

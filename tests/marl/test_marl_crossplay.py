@@ -42,7 +42,7 @@ def synthetic(returns, work, groups=None, private=None):
         env={"name": "kitchen", "options": {}},
         groups=tuple(groups or ["a"] * n),
         seeds=tuple(range(n)),
-        copies=10,
+        episodes=10,
         steps=50,
         returns=returns,
         spread=np.zeros((n, n)),
@@ -58,7 +58,7 @@ def test_every_entry_is_the_game_s_payoff():
     game = rqe.catalog.load("prisoners-dilemma")
     env = marl.make_env("matrix", game=game)
     teams = constant("pure", [[0, 0], [0, 1], [1, 0], [1, 1]])
-    cross = cross_play(env, [teams], copies=3, steps=5, partners=())
+    cross = cross_play(env, [teams], episodes=3, steps=5, partners=())
     first, second = teams.actors[:, 0], teams.actors[:, 1]
     expected = 5 * game.payoffs[:, first][:, :, second].sum(axis=0)
     np.testing.assert_allclose(cross.returns, expected, rtol=1e-6)
@@ -70,7 +70,7 @@ def test_every_entry_is_the_game_s_payoff():
 def test_groups_keep_their_places_and_their_policies():
     env = marl.make_env("matrix", game=[[[1, 2], [3, 4]], [[0, 0], [0, 0]]])
     flipped = Group("b", np.array([[0, 0]], np.int32), lambda p, key, obs, legal: 1 - p, (9,))
-    cross = cross_play(env, [constant("a", [[0, 0], [1, 1]]), flipped], copies=2, partners=())
+    cross = cross_play(env, [constant("a", [[0, 0], [1, 1]]), flipped], episodes=2, partners=())
     assert cross.groups == ("a", "a", "b")
     assert cross.seeds == (0, 1, 9)
     assert cross.names == ("a", "b")
@@ -84,7 +84,7 @@ def test_three_seats_take_the_others_from_the_column():
     payoffs = np.arange(8.0).reshape(2, 2, 2)
     env = marl.make_env("matrix", game=np.stack([payoffs, payoffs, payoffs]))
     teams = constant("a", [[0, 0, 1], [1, 1, 0]])
-    cross = cross_play(env, [teams], copies=1, partners=())
+    cross = cross_play(env, [teams], episodes=1, partners=())
     np.testing.assert_allclose(cross.returns, [[3 * 1, 3 * 2], [3 * 5, 3 * 6]])
 
 
@@ -92,7 +92,7 @@ def test_a_cross_play_is_saved_and_read_back(tmp_path):
     cross = synthetic([[1.0, 2.0], [3.0, 4.0]], [[1, 0], [2, 2]])
     cross.save(tmp_path / "cross.safetensors")
     again = CrossPlay.load(tmp_path / "cross.safetensors")
-    assert (again.groups, again.seeds, again.copies) == (cross.groups, cross.seeds, 10)
+    assert (again.groups, again.seeds, again.episodes) == (cross.groups, cross.seeds, 10)
     np.testing.assert_array_equal(again.returns, cross.returns)
     np.testing.assert_array_equal(again.events["deliveries"], cross.events["deliveries"])
     with pytest.raises(CheckpointError, match="no such file"):
@@ -104,9 +104,9 @@ def test_a_cross_play_is_saved_and_read_back(tmp_path):
     [
         ([], {}, "groups: need one or more"),
         (["a", "a"], {}, "with different names"),
-        (["a"], {"copies": 0}, "copies must be at least 1, got 0"),
+        (["a"], {"episodes": 0}, "episodes must be at least 1, got 0"),
         (["a"], {"steps": 0}, "steps must be at least 1, got 0"),
-        (["a"], {"copies": 2.5}, r"copies must be a whole number, got 2\.5"),
+        (["a"], {"episodes": 2.5}, r"episodes must be a whole number, got 2\.5"),
         (["a"], {"steps": "9"}, "steps must be a whole number, got '9'"),
     ],
 )
@@ -242,10 +242,10 @@ def test_sampled_play_of_learned_teams_agrees_with_exact_values(tiny_run):
     from marl.teams import group
 
     teams = group("ippo", [tiny_run])
-    cross = cross_play(tiny_run.env, [teams], copies=400, partners=())
+    cross = cross_play(tiny_run.env, [teams], episodes=400, partners=())
     exact = exact_cross_play(tiny_run.env, [teams], ["tanh"])
     assert exact is not None
-    errors = cross.spread / np.sqrt(cross.copies)
+    errors = cross.spread / np.sqrt(cross.episodes)
     assert (np.abs(cross.returns - exact.cross.returns) < 4 * errors).all()
     assert (exact.nash_conv > 0).all()
     assert exact.team_optimum == pytest.approx(304.2, abs=0.05)
@@ -266,14 +266,14 @@ def test_by_default_one_whole_episode_counts_however_short():
 
     group = Group("lazy", {"none": np.zeros((1, 2))}, stay, (0,))
     for steps, want in ((None, 6.0), (9, 18.0)):
-        cross = cross_play(Short(horizon=9), [group], copies=2, steps=steps, partners=())
+        cross = cross_play(Short(horizon=9), [group], episodes=2, steps=steps, partners=())
         assert cross.returns.tolist() == [[want]]
 
 
 def test_runs_without_their_metrics_play_and_those_with_half_of_them_are_named(tiny_run, tmp_path):
     bare = shutil.copytree(tiny_run.path, tmp_path / "bare")
     (bare / "metrics.csv").unlink()
-    found = play_all({"bare": [bare]}, copies=2, exact=False)
+    found = play_all({"bare": [bare]}, episodes=2, exact=False)
     assert found.curves == {}
     assert found.cross.names == ("bare",)
     lines = (tiny_run.path / "metrics.csv").read_text().splitlines(keepends=True)

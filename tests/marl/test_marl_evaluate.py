@@ -74,7 +74,7 @@ def test_agrees_with_cross_play(tiny_run):
     from marl.teams import group
 
     teams = group("tiny", [tiny_run])
-    cross = marl.cross_play(tiny_run.env, [teams], copies=300, partners=())
+    cross = marl.cross_play(tiny_run.env, [teams], episodes=300, partners=())
     own = [marl.numpy_policy(tiny_run, seat=i, rng=i) for i in (0, 1)]
     found = marl.evaluate(own, {"tiny": tiny_run}, tiny_run.env, episodes=300)
     error = 4 * cross.spread.max() / np.sqrt(300)

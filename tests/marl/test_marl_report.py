@@ -26,7 +26,7 @@ from marl.results import Exact, Results
 N = 12
 
 
-def cross_play(first="ippo", second="srpo", copies=64):
+def cross_play(first="ippo", second="srpo", episodes=64):
     """Two methods of twelve teams: one free-rides in either seat, the other shares the work."""
     rng = np.random.default_rng(0)
     rider = np.arange(N) % 2
@@ -45,7 +45,7 @@ def cross_play(first="ippo", second="srpo", copies=64):
         env={"name": "kitchen", "options": {}},
         groups=(first,) * N + (second,) * N,
         seeds=tuple(range(N)) * 2,
-        copies=copies,
+        episodes=episodes,
         steps=128,
         returns=returns,
         spread=np.ones_like(returns),
@@ -78,7 +78,7 @@ def sweep(parameter="tau"):
 @pytest.fixture
 def results():
     cross = cross_play()
-    exact = Exact(cross_play(copies=0), np.full(2 * N, 40.0), 304.2, 184.2, 87.2)
+    exact = Exact(cross_play(episodes=0), np.full(2 * N, 40.0), 304.2, 184.2, 87.2)
     return Results(cross, curves("ippo", "srpo"), exact, [sweep()], {"command": "marl reproduce"})
 
 
