@@ -248,8 +248,8 @@ def _run_gates(plan: Plan, out: Path, size: str, seed: int) -> list[Gate]:
     torch.set_num_threads(1)
     agent = load_agent(out / "models" / size)
     data = out / "problems.jsonl"
-    to_learn = read_problems(data)[: 6 * plan.questions]
     held_out = read_problems(data, split="test")[: 2 * plan.questions]
+    to_learn = read_problems(data)[: 4 * len(held_out)]  # as in `marl debate gates`
     judged = judge(agent, to_learn, held_out, plan.drill, plan.protocol, seed=seed)
     gates = [replace(gate, model=size) for gate in judged]
     place.parent.mkdir(exist_ok=True)
