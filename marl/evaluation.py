@@ -123,9 +123,10 @@ def evaluate(
     [[0.0, 0.0]]
     """
     from marl import envs
-    from marl.envs.base import check_whole
+    from marl.envs.base import check_protocol, check_whole
     from marl.partners import held_out
 
+    check_protocol(env)
     check_whole("episodes", episodes, 1)
 
     own = _per_seat(policy, env, "policy")

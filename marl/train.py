@@ -12,7 +12,7 @@ from jax import Array
 
 from marl.algorithms.config import Algorithm, Method
 from marl.algorithms.update import TrainState, team
-from marl.envs.base import Env
+from marl.envs.base import Env, check_protocol
 
 __all__ = ["TrainState", "Trainer", "make_train", "team"]
 
@@ -28,7 +28,12 @@ class Trainer:
     env : Env
         Where the agents live, see `marl.make_env`.
     algo : Algorithm
-        How they learn: `marl.IPPO`, `marl.SRPO`, ...
+        How they learn: `marl.IPPO()`, `marl.SRPO(tau=10)`, ...
+
+    Raises
+    ------
+    TypeError
+        If either is something else.
 
     Notes
     -----
@@ -48,6 +53,10 @@ class Trainer:
 
     env: Env
     algo: Algorithm
+
+    def __post_init__(self) -> None:
+        """Refuse names and classes where objects are wanted."""
+        _check(self.env, self.algo)
 
     @property
     def method(self) -> Method:
@@ -115,6 +124,11 @@ def make_train(
     callable
         ``train(key) -> (state, metrics)``; metrics have a leading axis of updates.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If `env` or `algo` is something else, or `steps` no number that holds an update.
+
     Examples
     --------
     >>> import jax, marl
@@ -123,6 +137,7 @@ def make_train(
     >>> metrics["steps"].shape, state.params["actor"]["Dense_0"]["kernel"].shape
     ((3, 6), (3, 2, 8, 64))
     """
+    _check(env, algo)
     whole = algo.round_steps(steps, env.n_agents)
     trainer = Trainer(env, algo.planned(whole, env.n_agents))
     updates = algo.total_updates(whole, env.n_agents)
@@ -131,3 +146,10 @@ def make_train(
         return trainer.advance(trainer.init(key), updates)
 
     return train
+
+
+def _check(env: Any, algo: Any) -> None:
+    """Raise TypeError unless these are an environment and an algorithm."""
+    check_protocol(env)
+    if not isinstance(algo, Algorithm):
+        raise TypeError(f"algo must be an algorithm, such as marl.SRPO(tau=10); got {algo!r}")

@@ -149,6 +149,14 @@ def check_name(kind: str, name: str, known: dict[str, Any]) -> None:
     raise ValueError(f"unknown {kind} {name!r}{hint} Known: {', '.join(sorted(known))}")
 
 
+def check_protocol(env: Any) -> None:
+    """Raise TypeError unless `env` has what `Env` names."""
+    if not isinstance(env, Env):
+        raise TypeError(
+            f"env must be an environment, such as marl.make_env('kitchen'); got {env!r}"
+        )
+
+
 def check_options(what: str, factory: Any, options: dict[str, Any]) -> None:
     """Raise TypeError unless each option is a keyword of `factory`, and none is lacking."""
     parameters = inspect.signature(factory).parameters

@@ -326,6 +326,22 @@ def test_bad_settings_get_clear_errors(call, error, words):
         call()
 
 
+def test_names_are_no_environments_and_no_algorithms():
+    kitchen: Any = marl.make_env("kitchen")
+    name: Any = "kitchen"
+    for call in (
+        lambda: marl.make_train(name, marl.IPPO()),
+        lambda: marl.Trainer(name, marl.IPPO()),
+        lambda: marl.evaluate(lambda obs, legal: obs, None, name),
+    ):
+        with pytest.raises(TypeError, match=r"env must be an environment.*; got 'kitchen'"):
+            call()
+    wrong: Any
+    for wrong in ("ippo", marl.IPPO):
+        with pytest.raises(TypeError, match=r"algo must be an algorithm, such as .*; got"):
+            marl.make_train(kitchen, wrong)
+
+
 def test_settings_may_be_numpys_numbers_and_one_layer_a_number():
     numbers: dict[str, Any] = {"tau": np.int64(10), "eps": np.float64(0.1), "n_envs": np.int32(4)}
     algo: Any = marl.make_algo("srpo", **numbers, hidden=np.int64(16))
