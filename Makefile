@@ -21,10 +21,10 @@ demo: $(VENV)/stamp-demo ## solve games from files and the catalog; train teams 
 	$(PY) -m marl report build/demo/kitchen
 
 test: $(VENV)/stamp-dev ## the default test suite (PYTEST_ARGS="-k nfg" narrows it)
-	$(PY) -m pytest --numprocesses=auto --maxprocesses=4 $(PYTEST_ARGS)
+	$(PY) -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal $(PYTEST_ARGS)
 
 test-slow: $(VENV)/stamp-dev ## the tests left out by default: minutes each
-	HYPOTHESIS_PROFILE=slow $(PY) -m pytest -m slow --numprocesses=auto --maxprocesses=4 $(PYTEST_ARGS)
+	HYPOTHESIS_PROFILE=slow $(PY) -m pytest -m slow --numprocesses=auto --maxprocesses=4 --dist=worksteal $(PYTEST_ARGS)
 
 test-llm: $(VENV)/stamp-llm ## the tests of language-model debate; installs torch (gigabytes)
 	$(PY) -m pytest tests/llm $(PYTEST_ARGS)

@@ -107,6 +107,11 @@ DESIGNS = {
     ),
     "early-equal": Design(
         why="early, then 30 steps in half of which each answer is wrong three times in ten",
+        sft=SFT(steps=0, read_steps=150),
+        drill=_WIDE,
+    ),
+    "early-200-equal": Design(
+        why="the same after 200 steps of reading",
         sft=SFT(steps=0),
         drill=_WIDE,
     ),

@@ -50,7 +50,7 @@ class SFT:
     stop_at: float = 0.25
     check_every: int = 50
     check_on: int = 400
-    read_steps: int = 150
+    read_steps: int = 200
     debate_steps: int = 30
     own_wrong: float = 0.3
     partner_wrong: float = 0.3
