@@ -19,6 +19,7 @@ from rqe.bifurcation._system import System
 from rqe.bifurcation.bifurcation import Bifurcation, from_singular
 from rqe.bifurcation.stability import Stability, of_points
 from rqe.concepts import Concept, seconds
+from rqe.solution_set import SetStatus, SolutionSet
 from rqe.solve import solve
 from rqe.trace import family_of
 
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from rqe.trace import Parameter, Window
 
     Array = NDArray[np.float64]
+
+Count = tuple[float, int, bool]
 
 _TOL = 1e-9
 _SHARE = 0.5  # of the time left, at most, goes to looking for equilibria to start from
@@ -62,7 +65,8 @@ class Diagram:
         Where equilibria to start from were looked for: the parameter, how many there were, and
         whether it is proved that these are all there.
     finished : bool
-        Whether the search ended before its time limit.
+        Whether the search ended before its time limit, also where equilibria to start from were
+        looked for.
     notes : tuple of str
         What was searched. That there are no other branches is never claimed.
 
@@ -84,7 +88,7 @@ class Diagram:
     branches: tuple[Branch, ...]
     stability: tuple[Stability, ...]
     bifurcations: tuple[Bifurcation, ...]
-    counts: tuple[tuple[float, int, bool], ...]
+    counts: tuple[Count, ...]
     finished: bool
     notes: tuple[str, ...]
 
@@ -241,7 +245,8 @@ def diagram(
         )
         atlas = Atlas(follower, clock.tick)
         atlas.add(theta, first, f"principal at {_place(family, first)}")
-        return _diagram(atlas, edges, _seeded(atlas, edges, samples, clock), clock)
+        counts, late = _seeded(atlas, edges, samples, clock)
+        return _diagram(atlas, edges, counts, late or clock.stopped)
 
 
 def _first(family: Family, window: Window) -> float:
@@ -252,16 +257,22 @@ def _first(family: Family, window: Window) -> float:
 
 def _seeded(
     atlas: Atlas, window: Window, samples: int, clock: Clock
-) -> tuple[tuple[float, int, bool], ...]:
-    """Add the branches through what is found at evenly spaced places; return what was."""
+) -> tuple[tuple[Count, ...], bool]:
+    """Add the branches through what is found at evenly spaced places.
+
+    Returns what was found there, and whether its time ended the search at one of them.
+    """
     ends = [atlas.follower.system.family.coordinate(t) for t in window]
     places = np.linspace(ends[0], ends[1], samples).tolist() if samples > 1 else ends[:samples]
-    counts: list[tuple[float, int, bool]] = []
+    counts: list[Count] = []
+    late = False
     for mu in places:
         if clock.stopped:
             break
-        counts.append(_seed(atlas, mu, samples - len(counts), clock))
-    return tuple(counts)
+        found = _seed(atlas, mu, samples - len(counts), clock)
+        counts.append((atlas.follower.system.family.value(mu), len(found), found.complete))
+        late |= found.status is SetStatus.TIME_LIMIT
+    return tuple(counts), late
 
 
 def _place(family: Family, mu: float) -> str:
@@ -280,8 +291,8 @@ def _principal(system: System, mu: float) -> Array:
     return start if exact is None else exact
 
 
-def _seed(atlas: Atlas, mu: float, left: int, clock: Clock) -> tuple[float, int, bool]:
-    """Add the branches through all equilibria found at mu; return what was found."""
+def _seed(atlas: Atlas, mu: float, left: int, clock: Clock) -> SolutionSet:
+    """Add the branches through all equilibria found at mu; return these."""
     from rqe.proof.enumeration import found_at
 
     family, system = atlas.follower.system.family, atlas.follower.system
@@ -298,12 +309,10 @@ def _seed(atlas: Atlas, mu: float, left: int, clock: Clock) -> tuple[float, int,
         theta = _follow.newton(system, system.theta(solution.log_strategies), mu)
         if theta is not None and not clock.stopped:
             atlas.add(theta, mu, f"found at {_place(family, mu)}")
-    return family.value(mu), len(found), found.complete
+    return found
 
 
-def _diagram(
-    atlas: Atlas, window: Window, counts: tuple[tuple[float, int, bool], ...], clock: Clock
-) -> Diagram:
+def _diagram(atlas: Atlas, window: Window, counts: tuple[Count, ...], late: bool) -> Diagram:
     """Return what the atlas holds, in the user's terms."""
     system = atlas.follower.system
     branches, stable = [], []
@@ -319,13 +328,13 @@ def _diagram(
         f"{len(counts)} values of {system.family.name}, {proved} of these sets proved complete",
         "other branches may exist between these values",
     ]
-    if clock.stopped:
+    if late:
         notes.append("the time ran out: branches may be missing, or end early")
     family = system.family
     game, concept = family.at(family.coordinate(window[1]))
     return Diagram(
         game, concept, family.name, window, tuple(branches), tuple(stable),
-        tuple(points), counts, not clock.stopped, tuple(notes),
+        tuple(points), counts, not late, tuple(notes),
     )  # fmt: skip
 
 

@@ -171,6 +171,15 @@ def test_at_a_bifurcation_nothing_is_claimed():
     assert "bifurcation" in found.notes[-1]
 
 
+def test_a_search_cut_short_where_nothing_can_be_proved_says_so():
+    """Once it was "searched": as if all means of finding had been used."""
+    game = rqe.NormalFormGame(np.random.default_rng(0).random((2, 14, 14)))
+    found = rqe.solve_all(game, 0.0, 0.005, time_limit=0.01)
+    assert found.status.value == "time_limit"
+    assert "raise time_limit" in found.status.message
+    assert len(found) >= 1
+
+
 def test_the_time_limit_is_obeyed_and_what_is_known_is_returned():
     rqe.solve_all(COUNTEREXAMPLE, 600.0, 0.02, time_limit=0.1)  # compiles what it needs
     seen = []

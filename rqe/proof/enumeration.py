@@ -190,6 +190,7 @@ class _Search:
     rng: np.random.Generator
     follow: bool = True
     told: Progress | None = None
+    cut: bool = False  # by the time limit, before all means were used up
 
     def run(self) -> SolutionSet:
         """Return what is found, and whether it is all."""
@@ -204,7 +205,9 @@ class _Search:
         if branches is not None and several:
             branches.clock = self.clock
             self._name(branches)
-        return _set(self.pool, verdict, done, branches)
+            self.cut |= self.clock.stopped
+        late = verdict.out_of_time or self.cut
+        return _set(self.pool, dataclasses.replace(verdict, out_of_time=late), done, branches)
 
     def _branches(self) -> Branches | None:
         """Return the means of following branches, where the game allows it."""
@@ -222,6 +225,7 @@ class _Search:
         tried = multistart(self.pool, self.starts, clock, self.rng)
         done = [f"{tried} starts of Newton's method"]
         if branches is None:
+            self.cut |= clock.stopped
             return done
         branches.clock = clock
         branches.principal()
@@ -229,6 +233,7 @@ class _Search:
         used = deflation(self.pool, branches.system, branches.mu, tries, clock, self.rng)
         branches.from_nash()
         self._name(branches)
+        self.cut |= clock.stopped
         done += [
             f"{used} deflated starts", f"{branches.nash} Nash equilibria followed to the target",
             f"{branches.count} branches",
