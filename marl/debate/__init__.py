@@ -15,7 +15,7 @@ _NAMES = {
     "Problem": "problems",
     "Protocol": "protocol",
     "RunConfig": "runs",
-    "RunError": "runs",
+    "RunError": "checkpoints",
     "SFT": "settings",
     "Trainer": "trainer",
     "Training": "settings",

@@ -3,37 +3,29 @@
 from __future__ import annotations
 
 import csv
-import hashlib
+import io
 import json
-import os
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
+from marl.debate import checkpoints
+from marl.debate.checkpoints import RunError, read_json
 from marl.debate.crew import Crew, launched
 from marl.debate.models import Agent, load_agent
 from marl.debate.problems import Problem
 from marl.debate.protocol import Protocol
 from marl.debate.seeds import derive
 from marl.debate.settings import Training
-from marl.debate.trainer import Learner, Trainer
+from marl.debate.trainer import Trainer
 from rqe._plain import write_whole
 
 SCHEMA = "marl.debate/1"
-_CONFIG, _STATE, _METRICS, _OPTIMISERS = (
-    "config.json", "state.json", "metrics.csv", "optimisers.safetensors",
-)  # fmt: skip
-_PREFIX = "checkpoint-"
-
-
-class RunError(ValueError):
-    """A folder is no run of this library, is damaged, or was made with other settings."""
+_CONFIG, _METRICS = "config.json", "metrics.csv"
 
 
 @dataclass(frozen=True)
@@ -124,7 +116,7 @@ class Run:
     @property
     def checkpoint(self) -> Path:
         """Folder of the newest checkpoint."""
-        return self.path / f"{_PREFIX}{self.update:06d}"
+        return checkpoints.place_of(self.path, self.update)
 
     @property
     def finished(self) -> bool:
@@ -159,11 +151,11 @@ def open_run(path: str | Path) -> Run:
     place = path / _CONFIG
     if not place.exists():
         raise RunError(f"{path}: no run of marl debate here (no {_CONFIG})")
-    config = RunConfig.from_dict(_json(place), place)
-    updates = [_update_of(p) for p in path.glob(f"{_PREFIX}*") if (p / _STATE).exists()]
-    if not updates:
+    config = RunConfig.from_dict(read_json(place), place)
+    newest = checkpoints.newest(path)
+    if newest is None:
         raise RunError(f"{path}: no complete checkpoint; go on with the command that made the run")
-    return Run(path, config, max(updates))
+    return Run(path, config, checkpoints.update_of(newest))
 
 
 def train(
@@ -207,9 +199,9 @@ def train(
         _claim(out, config)
     crew.wait()
     trainer = _trainer(config, problems, crew, device, checkpointing)
-    newest = _newest(out)
+    newest = checkpoints.newest(out)
     if newest is not None:
-        _restore(trainer, newest)
+        checkpoints.restore(trainer, newest)
     rows = _rows(out / _METRICS, trainer.update)
     crew.wait()  # all have read the checkpoint before the next one replaces it
     while trainer.update < config.training.updates:
@@ -220,7 +212,8 @@ def train(
         if report is not None:
             report(trainer, metrics)
         if trainer.update % every == 0 or trainer.update == config.training.updates:
-            _save(trainer, rows, out)
+            _write_rows(out / _METRICS, rows)  # first: rows beyond a checkpoint are left out
+            checkpoints.save(trainer, out)
     crew.wait()
     return open_run(out)
 
@@ -245,7 +238,7 @@ def _claim(out: Path, config: RunConfig) -> None:
     """Write the settings, or raise if the folder belongs to other ones."""
     place = out / _CONFIG
     if place.exists():
-        found = RunConfig.from_dict(_json(place), place)
+        found = RunConfig.from_dict(read_json(place), place)
         if found != config:
             ours, theirs = config.to_dict(), found.to_dict()
             changed = [key for key in ours if ours[key] != theirs.get(key)]
@@ -256,116 +249,6 @@ def _claim(out: Path, config: RunConfig) -> None:
         return
     out.mkdir(parents=True, exist_ok=True)
     write_whole(place, json.dumps(config.to_dict(), indent=2).encode())
-
-
-def _save(trainer: Trainer, rows: list[dict[str, float]], out: Path) -> None:
-    """Write metrics and a checkpoint, the folder whole or not at all; drop older checkpoints."""
-    from safetensors.torch import save_file
-
-    final = out / f"{_PREFIX}{trainer.update:06d}"
-    partial = out / f".partial-{final.name}"
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    tensors: dict[str, torch.Tensor] = {}
-    for name, learner in trainer.everyone.items():
-        learner.agent.save(partial / name)
-        tensors |= {f"{name}/{key}": value for key, value in _optimiser_tensors(learner).items()}
-    save_file(tensors, partial / _OPTIMISERS)
-    state = {"update": trainer.update, "problems": _digest(trainer.problems)}
-    write_whole(partial / _STATE, json.dumps(state).encode())
-    _write_rows(out / _METRICS, rows)
-    os.replace(partial, final)
-    for old in out.glob(f"{_PREFIX}*"):
-        if old != final:
-            shutil.rmtree(old)
-
-
-def _restore(trainer: Trainer, folder: Path) -> None:
-    """Bring a trainer to the state of a checkpoint, in place."""
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    state, ours = _json(folder / _STATE), _digest(trainer.problems)
-    if state.get("problems", ours) != ours:  # older checkpoints do not say
-        raise RunError(
-            f"{folder}: this run was begun with other problems than those that --data holds now; "
-            "go on with the same ones, or name another folder"
-        )
-    try:
-        tensors = load_file(folder / _OPTIMISERS)
-    except (OSError, SafetensorError) as error:
-        raise RunError(f"{folder / _OPTIMISERS}: damaged or missing ({error})") from error
-    for name, learner in trainer.everyone.items():
-        saved = load_agent(folder / name)
-        _copy_parameters(saved, learner.agent, folder / name)
-        own = {
-            k.removeprefix(f"{name}/"): v for k, v in tensors.items() if k.startswith(f"{name}/")
-        }
-        _restore_optimiser(learner, own, folder)
-    trainer.update = int(state["update"])
-
-
-def _digest(problems: Sequence[Problem]) -> str:
-    """Return a checksum of some problems, in their order."""
-    text = json.dumps([[problem.question, problem.answer] for problem in problems])
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _copy_parameters(saved: Agent, agent: Agent, place: Path) -> None:
-    """Copy the parameters that learn from a loaded model into a trainer's."""
-    found = dict(saved.model.named_parameters())
-    for name, parameter in agent.trainable.items():
-        if name not in found or found[name].shape != parameter.shape:
-            raise RunError(f"{place}: parameter {name} is missing or has another shape")
-        with torch.no_grad():
-            parameter.copy_(found[name])
-
-
-def _named(learner: Learner) -> dict[str, torch.nn.Parameter]:
-    """Return everything that a learner's optimiser moves, by name."""
-    named = {f"model.{name}": p for name, p in learner.agent.trainable.items()}
-    if learner.head is not None:
-        named |= {f"head.{name}": p for name, p in learner.head.named_parameters()}
-    return named
-
-
-def _optimiser_tensors(learner: Learner) -> dict[str, torch.Tensor]:
-    """Return the state of a learner's Adam, and its value head, as tensors by name."""
-    tensors = {}
-    for name, parameter in _named(learner).items():
-        for key, value in learner.optimiser.state.get(parameter, {}).items():
-            tensors[f"{key}/{name}"] = torch.as_tensor(value).detach().cpu().contiguous().clone()
-        if name.startswith("head."):
-            tensors[f"value/{name}"] = parameter.detach().cpu().clone()
-    return tensors
-
-
-def _restore_optimiser(learner: Learner, tensors: dict[str, torch.Tensor], place: Path) -> None:
-    """Put the state of `_optimiser_tensors` back."""
-    for name, parameter in _named(learner).items():
-        try:
-            state = {key: tensors[f"{key}/{name}"] for key in ("step", "exp_avg", "exp_avg_sq")}
-            if name.startswith("head."):
-                with torch.no_grad():
-                    parameter.copy_(tensors[f"value/{name}"])
-        except KeyError as error:
-            raise RunError(f"{place / _OPTIMISERS}: holds no {error}") from error
-        state = {k: v if k == "step" else v.to(parameter.device) for k, v in state.items()}
-        learner.optimiser.state[parameter] = state
-
-
-def _newest(out: Path) -> Path | None:
-    """Return the newest complete checkpoint of a run, if there is one."""
-    complete = [p for p in out.glob(f"{_PREFIX}*") if (p / _STATE).exists()]
-    return max(complete, key=_update_of) if complete else None
-
-
-def _update_of(folder: Path) -> int:
-    """Return the update that a checkpoint's name tells."""
-    digits = folder.name.removeprefix(_PREFIX)
-    if not digits.isdecimal():
-        raise RunError(f"{folder}: not the name of a checkpoint")
-    return int(digits)
 
 
 def _rows(path: Path, update: int) -> list[dict[str, float]]:
@@ -385,18 +268,8 @@ def _rows(path: Path, update: int) -> list[dict[str, float]]:
 
 def _write_rows(path: Path, rows: list[dict[str, float]]) -> None:
     """Write the metrics, whole or not at all."""
-    import io
-
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     write_whole(path, text.getvalue().encode())
-
-
-def _json(place: Path) -> Any:
-    """Return what a JSON file holds; the error names the file."""
-    try:
-        return json.loads(place.read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise RunError(f"{place}: not readable as JSON ({error})") from error

@@ -9,11 +9,12 @@ import pytest
 
 pytest.importorskip("torch")
 
+from marl.debate.checkpoints import RunError
 from marl.debate.evaluate import Outcome, _resampled
 from marl.debate.figures import before_and_after
 from marl.debate.protocol import Protocol
 from marl.debate.report import _told_apart, evaluate_runs
-from marl.debate.runs import Run, RunConfig, RunError
+from marl.debate.runs import Run, RunConfig
 from marl.debate.settings import Training
 from marl.debate.tables import Entrant, cross_play_cells, metric_rows, partner_scores
 

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 import torch
 
+from marl.debate.checkpoints import RunError
 from marl.debate.episode import FixedSpeaker, ModelSpeaker, hold
 from marl.debate.evaluate import outcome
 from marl.debate.generate import answer_logits
 from marl.debate.learn import centred, divergence, price_to_go, rewards
 from marl.debate.models import load_agent
 from marl.debate.protocol import Protocol
-from marl.debate.runs import RunConfig, RunError, open_run, train
+from marl.debate.runs import RunConfig, open_run, train
 from marl.debate.settings import SFT, Training
 from marl.debate.sft import train_supervised
 from marl.debate.trainer import Trainer
