@@ -33,7 +33,7 @@ _DRILL = replace(_COMMON, algo="ippo", questions=32, group=8, lr=3e-4, debates=1
 # A medium that had only read copied whatever stood first, and equal doubt did not cure it; the tag
 # pays where one's own answer is mostly wrong and the partner's is right.
 _OF_SIZE: dict[str, dict[str, Any]] = {
-    "mini": {"read_steps": 600},
+    "mini": {"read_steps": 540},
     "medium": {"read_steps": 150, "debate_steps": 100, "own_wrong": 0.8, "partner_wrong": 0.0},
 }
 
@@ -55,7 +55,7 @@ class Plan:
     questions : int
         Held-out questions of the evaluation.
     sft : SFT
-        A mini model takes 600 steps of reading; a medium one 150, and learns then to heed the
+        A mini model takes 540 steps of reading; a medium one 150, and learns then to heed the
         tags instead of doubting both answers.
     training : Training
         Shared by the methods, which differ in ``algo`` alone.
