@@ -13,7 +13,7 @@ from typing import Any
 from marl.commands.common import DONE, NO_OUTPUT, CommandError, exit_codes, natural, positive
 from marl.commands.fields import add_fields, given
 from marl.debate.protocol import Protocol
-from marl.debate.settings import SFT, Training
+from marl.debate.settings import OF_SIZE, SFT, Training
 
 _EXAMPLES = """\
 examples:
@@ -89,7 +89,14 @@ def _data(args: argparse.Namespace) -> int:
 
 def _register_sft(steps: Any) -> None:
     parser = _step(steps, "sft", _sft, "train a small causal transformer on worked solutions")
-    parser.add_argument("--size", default="small", help="tiny, mini, small, medium or large")
+    others = "; ".join(
+        f"{size}: {' '.join(f'--{k} {v}'.replace('_', '-') for k, v in changed.items())}"
+        for size, changed in OF_SIZE.items()
+    )
+    parser.add_argument(
+        "--size", default="small",
+        help=f"tiny, mini, small (default), medium or large; defaults of their own have {others}",
+    )  # fmt: skip
     parser.add_argument("--data", required=True, help="a .jsonl file or a data set's name")
     parser.add_argument("--start", help="go on from this model, instead of from nothing")
     parser.add_argument("--out", required=True, type=Path, help="folder of the model")
@@ -98,18 +105,16 @@ def _register_sft(steps: Any) -> None:
 
 def _sft(args: argparse.Namespace) -> int:
     _torch()
-    from marl.debate.models import build_model, load_agent
+    from marl.debate.models import load_agent, untrained
     from marl.debate.problems import read_problems
     from marl.debate.sft import train_supervised
-    from marl.debate.vocabulary import build_tokenizer
 
     problems = read_problems(args.data)
     held_out = read_problems(args.data, split="test")
-    settings = SFT(**given(args, SFT))
+    settings = SFT.of_size(args.size, **given(args, SFT))
     args.out.mkdir(parents=True, exist_ok=True)  # to fail now, not after the training
     if args.start is None:
-        tokenizer = build_tokenizer([*problems, *held_out])
-        agent = build_model(args.size, tokenizer, seed=args.seed)
+        agent = untrained(args.size, [*problems, *held_out], seed=args.seed)
     else:
         agent = load_agent(args.start)
     accuracy = train_supervised(

@@ -16,8 +16,8 @@ def add_fields(parser: argparse.ArgumentParser, settings: type) -> None:
     for field in fields(settings):
         meaning = meanings.get(field.name, "").replace("%", "%%")
         parser.add_argument(
-            f"--{field.name.replace('_', '-')}", type=_reader(field.default), default=field.default,
-            help=f"{meaning} (default {field.default})".strip(),
+            f"--{field.name.replace('_', '-')}", type=_reader(field.default),
+            default=argparse.SUPPRESS, help=f"{meaning} (default {field.default})".strip(),
         )  # fmt: skip
 
 
@@ -41,5 +41,6 @@ def _reader(default: object) -> Callable[[str], Any]:
 
 
 def given(args: argparse.Namespace, settings: type) -> dict[str, Any]:
-    """Return the options that belong to a dataclass."""
-    return {field.name: getattr(args, field.name) for field in fields(settings)}
+    """Return the options that belong to a dataclass and were given."""
+    names = (field.name for field in fields(settings))
+    return {name: getattr(args, name) for name in names if hasattr(args, name)}

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
+
+from marl.debate.problems import Problem
+from marl.debate.seeds import derive
+from marl.debate.vocabulary import build_tokenizer
 
 SIZES: dict[str, dict[str, int]] = {
     "tiny": {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2},
@@ -93,6 +98,11 @@ def build_model(size: str, tokenizer: Any, *, seed: int, context: int = 320) -> 
         model = LlamaForCausalLM(config)
     model.eval()
     return Agent(model, tokenizer, size)
+
+
+def untrained(size: str, problems: Sequence[Problem], *, seed: int) -> Agent:
+    """Return a new model of one of the `SIZES`; its tokenizer knows the words of some problems."""
+    return build_model(size, build_tokenizer(problems), seed=derive(seed, size))
 
 
 def load_agent(

@@ -29,14 +29,6 @@ _COMMON = Training(
 # Much of an update is chance even in batches of 256 debates (`benchmarks.debate_signal`).
 _DRILL = replace(_COMMON, algo="ippo", questions=32, group=8, lr=3e-4, debates=15360)
 
-# The smaller learn to read more slowly: a mini that solved .31 alone solved .22 after 180 steps.
-# A medium that had only read copied whatever stood first, and equal doubt did not cure it; the tag
-# pays where one's own answer is mostly wrong and the partner's is right.
-_OF_SIZE: dict[str, dict[str, Any]] = {
-    "mini": {"read_steps": 540},
-    "medium": {"read_steps": 150, "debate_steps": 100, "own_wrong": 0.8, "partner_wrong": 0.0},
-}
-
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
@@ -54,9 +46,8 @@ class Plan:
         Word problems, train and test together.
     questions : int
         Held-out questions of the evaluation.
-    sft : SFT
-        A mini model takes 540 steps of reading; a medium one 150, and learns then to heed the
-        tags instead of doubting both answers.
+    sft : SFT, optional
+        Of every model; by default those of its size (`SFT.of_size`).
     training : Training
         Shared by the methods, which differ in ``algo`` alone.
     drill : Training
@@ -69,7 +60,7 @@ class Plan:
     seeds: int = 2
     problems: int = 20000
     questions: int = 300
-    sft: SFT = field(default_factory=SFT)
+    sft: SFT | None = None
     training: Training = _COMMON
     drill: Training = _DRILL
     protocol: Protocol = field(default_factory=lambda: Protocol(order="random", max_new_tokens=24))
@@ -86,6 +77,16 @@ class Plan:
         """Pairs of sizes that are trained together."""
         same = [(size, size) for size in self.sizes] if self.pairs == "all" else []
         return same + [(self.sizes[0], other) for other in self.sizes[1:2]]
+
+    def supervised(self, size: str) -> SFT:
+        """Return the settings with which a size of model is trained from nothing."""
+        return self.sft or SFT.of_size(size)
+
+    def record(self) -> dict[str, Any]:
+        """Return all of it as JSON writes it, with the supervised training of each size."""
+        taught = {size: asdict(self.supervised(size)) for size in self.sizes}
+        whole: dict[str, Any] = json.loads(json.dumps(asdict(self) | {"sft": taught}))
+        return whole
 
 
 QUICK = Plan()
@@ -162,7 +163,7 @@ def _jobs(plan: Plan, out: Path, seed: int) -> list[tuple[Any, ...]]:
 def _same_plan(plan: Plan, seed: int, out: Path) -> None:
     """Write the plan, or raise if the folder holds another one; more runs are no other plan."""
     place = out / "plan.json"
-    wanted = json.loads(json.dumps({"seed": seed, **asdict(plan)}))
+    wanted = {"seed": seed, **plan.record()}
     if place.exists():
         found = json.loads(place.read_text(encoding="utf-8"))
         if {**found, "seeds": plan.seeds} != wanted or found["seeds"] > plan.seeds:
@@ -191,11 +192,9 @@ def _make_model(plan: Plan, out: Path, size: str, seed: int) -> str:
     """Train a small model from scratch, if it is not there; return its folder."""
     import torch
 
-    from marl.debate.models import build_model
+    from marl.debate.models import untrained
     from marl.debate.problems import read_problems
-    from marl.debate.seeds import derive
     from marl.debate.sft import train_supervised
-    from marl.debate.vocabulary import build_tokenizer
 
     folder = out / "models" / size
     if (folder / "accuracy.json").exists():
@@ -203,8 +202,8 @@ def _make_model(plan: Plan, out: Path, size: str, seed: int) -> str:
     torch.set_num_threads(1)
     problems = read_problems(out / "problems.jsonl")
     held_out = read_problems(out / "problems.jsonl", split="test")
-    agent = build_model(size, build_tokenizer([*problems, *held_out]), seed=derive(seed, size))
-    settings = replace(plan.sft, **_OF_SIZE.get(size, {}))
+    agent = untrained(size, [*problems, *held_out], seed=seed)
+    settings = plan.supervised(size)
     accuracy = train_supervised(agent, problems, settings, seed=seed, held_out=held_out)
     agent.save(folder)
     write_whole(folder / "accuracy.json", json.dumps({"held_out": accuracy}).encode())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from marl.debate import _fields
 
@@ -61,6 +61,17 @@ class SFT:
         _fields.whole(self, "steps", "read_steps", "debate_steps")
         _fields.share(self, "own_wrong", "partner_wrong", "stop_at")
         _fields.positive(self, "lr", "stop_at")
+
+    @classmethod
+    def of_size(cls, size: str, **changed: Any) -> SFT:
+        """Return the settings of a size of model (`OF_SIZE`, else the defaults), some changed."""
+        return cls(**(OF_SIZE.get(size, {}) | changed))
+
+
+# The smaller learn to read more slowly: a mini that solved .31 alone solved .22 after 180 steps.
+# A medium goes from under .25 alone to .43 within fifty steps, and is to stop in between.
+OF_SIZE: dict[str, dict[str, Any]] = {"mini": {"read_steps": 540}, "medium": {"check_every": 10}}
+"""What differs from the defaults of `SFT`, by the size of the model."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,9 +5,13 @@ import dataclasses
 
 import numpy as np
 import pytest
+import torch
 
+from marl.cli import main
+from marl.debate.models import load_agent
+from marl.debate.problems import generate_problems, write_problems
 from marl.debate.protocol import Protocol
-from marl.debate.reproduce import FULL, QUICK, Plan, reproduce
+from marl.debate.reproduce import FULL, QUICK, Plan, _make_model, reproduce
 from marl.debate.settings import SFT, Training
 from marl.debate.tables import misled, training_row, training_table
 
@@ -49,6 +53,30 @@ def test_from_nothing_to_both_tables_and_on_from_there(tmp_path):
     for other in (TINY, dataclasses.replace(more, questions=9)):
         with pytest.raises(ValueError, match="holds another experiment"):
             reproduce(tmp_path, plan=other, workers=1)
+
+
+def test_the_model_of_a_reproduction_is_the_one_that_sft_trains(tmp_path):
+    """Same size, problems, settings and seed: the same weights, whichever command made them."""
+    plan = dataclasses.replace(TINY, sft=SFT(steps=3, check_every=3, check_on=4, read_steps=2))
+    data, made = tmp_path / "problems.jsonl", tmp_path / "made"
+    write_problems(data, generate_problems(plan.problems, seed=0))
+    folder = _make_model(plan, tmp_path, "tiny", 0)
+    words = ["debate", "sft", "--size", "tiny", "--data", str(data), "--out", str(made)]
+    words += ["--steps", "3", "--check-every", "3", "--check-on", "4", "--read-steps", "2"]
+    assert main([*words, "--threads", "1"]) == 0
+    ours = load_agent(made).model.state_dict()
+    theirs = load_agent(folder).model.state_dict()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_settings_of_a_size_hold_unless_the_plan_says_others():
+    assert QUICK.supervised("small") == SFT()
+    assert FULL.supervised("medium") == SFT.of_size("medium") != SFT()
+    assert SFT.of_size("medium", read_steps=7).read_steps == 7
+    mine = SFT(read_steps=7)
+    plan = dataclasses.replace(FULL, sft=mine)
+    assert plan.supervised("medium") == mine
+    assert plan.record()["sft"]["medium"] == dataclasses.asdict(mine)
 
 
 def test_plans_compare_like_with_like():
