@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rqe import _plain
-from rqe.concepts import one_of
+from rqe.concepts import flag, one_of
 from rqe.estimation._data import entries_of
 from rqe.estimation.result import Fit
 from rqe.report import table
@@ -190,6 +190,7 @@ def vuong(first: Fit, second: Fit, *, correction: str = "none", by_game: bool = 
     from scipy.stats import norm, t
 
     one_of("correction", correction, ("none", "aic", "bic"))
+    flag("by_game", by_game)
     _same_data(first, second)
     extra = first.n_parameters - second.n_parameters
     price = {"none": 0.0, "aic": 1.0, "bic": 0.5 * math.log(first.data.n_choices)}[correction]
