@@ -147,7 +147,9 @@ _MODULES = (
     "estimation",
     "interop",
     "parallel",
+    "plot",
     "proof",
+    "study",
     "sweeping",
     "theorems",
 )

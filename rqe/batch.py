@@ -12,7 +12,7 @@ import numpy as np
 from rqe import _plain
 from rqe._batch_input import games_of, parameter, players_of, threads_of
 from rqe._input import tolerance
-from rqe.concepts import PENALTIES, REGULARIZERS, one_of
+from rqe.concepts import PENALTIES, REGULARIZERS, flag, one_of
 from rqe.games import NormalFormGame
 from rqe.solution import ConvergenceError, Solution
 from rqe.solve import solve
@@ -85,7 +85,7 @@ class BatchSolution:
     @cached_property
     def converged(self) -> NDArray[np.bool_]:
         """Which games were solved within the tolerance, shape (...)."""
-        mask: NDArray[np.bool_] = self.status == _CONVERGED
+        mask: NDArray[np.bool_] = np.asarray(self.status == _CONVERGED)
         mask.flags.writeable = False
         return mask
 
@@ -245,6 +245,7 @@ def solve_batch(
     batch = games.shape[: games.ndim - n_players - 1]
     one_of("penalty", penalty, PENALTIES)
     one_of("regularizer", regularizer, REGULARIZERS)
+    flag("throw", throw)
     tau = parameter("tau", tau, (*batch, n_players))
     eps = parameter("eps", eps, (*batch, n_players))
     count = math.prod(batch)

@@ -287,11 +287,13 @@ def _load(name: str) -> NormalFormGame:
 
 def _parameters(text: str) -> dict[str, int | str]:
     """Parameters of a family of games, from key=value,key=value; the family checks them."""
-    pairs = (part.partition("=") for part in text.split(",") if part)
-    return {
-        key.strip(): int(value) if value.strip().isdecimal() else value.strip()
-        for key, _, value in pairs
-    }
+    given: dict[str, int | str] = {}
+    for part in filter(None, text.split(",")):
+        key, _, value = map(str.strip, part.partition("="))
+        if key in given:
+            raise ValueError(f"{key} is given twice")
+        given[key] = int(value) if value.isdecimal() else value
+    return given
 
 
 def _near(name: str, known: Sequence[str]) -> str:

@@ -156,6 +156,12 @@ def _listed(name: str, value: Any, n_players: int) -> list[float]:
     return [float(entry) for entry in entries]
 
 
+def flag(name: str, value: Any) -> None:
+    """Raise if ``value`` is not True or False: a text such as "no" would count as True."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be True or False; got {value!r}")
+
+
 def whole(name: str, value: Any, low: int = 1, high: int | None = None) -> None:
     """Raise if ``value`` is not an integer of at least ``low`` and at most ``high``."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):

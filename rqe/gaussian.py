@@ -89,6 +89,7 @@ def solve_gaussian(
     from rqe.games import AggregativeGame
     from rqe.solvers import aggregative, quadratic
 
+    concepts.flag("throw", throw)
     concept = Concept.of(game, tau, eps)  # type: ignore[arg-type]
     _finite_eps(concept.eps)
     if isinstance(game, AggregativeGame):

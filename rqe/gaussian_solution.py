@@ -11,6 +11,7 @@ import numpy as np
 
 from rqe import _plain, report
 from rqe._certified import Certified
+from rqe.concepts import whole
 from rqe.status import Status
 
 if TYPE_CHECKING:
@@ -171,6 +172,7 @@ _HEADER = ("player", "coordinate", "mean", "deviation", "tau", "eps", "payoff", 
 
 def _text(solution: GaussianSolution, max_rows: int) -> str:
     """Return the text that `GaussianSolution.summary` shows."""
+    whole("max_rows", max_rows)
     total = sum(solution.game.dims)
     rows = [
         (

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rqe.concepts import whole
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -127,6 +129,7 @@ def _player_rows(solution: Solution) -> list[tuple[str, ...]]:
 
 def _action_rows(solution: Solution, limit: int) -> list[tuple[str, str, str]]:
     """Rows (player, action, probability), and one row for what each player's list leaves out."""
+    whole("max_actions", limit)
     rows = []
     for i, player in enumerate(solution.game.players):
         log_x = solution.log_strategies[i]
@@ -217,6 +220,7 @@ def failure_text(result: Solution | Branch | GaussianSolution, measure: str) -> 
 
 def _branch_points(branch: Branch, limit: int) -> list[int]:
     """Return the points to show: ends, folds, bifurcations, and others evenly spread."""
+    whole("max_points", limit)
     last = len(branch) - 1
     special = [*branch.turning_points.tolist(), *branch.bifurcations.tolist()]
     spread = np.linspace(0, last, max(2, limit - len(special))).round().astype(int).tolist()

@@ -17,6 +17,7 @@ import numpy as np
 from rqe import _plain, report, uniqueness
 from rqe._certified import Certified
 from rqe.branch import Branch
+from rqe.concepts import flag
 from rqe.status import Stats, Status
 
 if TYPE_CHECKING:
@@ -165,6 +166,7 @@ class Solution(Certified):
             Strategies are lists in the order of ``["game"]["actions"]``. JSON has no infinities,
             so they are the strings ``"inf"`` and ``"-inf"`` (and ``"nan"``), which ``float`` reads.
         """
+        flag("adversaries", adversaries)
         data = {
             "schema": "rqe.solution/1",
             "game": _plain.game_dict(self.game),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from rqe import concepts
 from rqe._input import checked_game, log_start, tolerance
 from rqe.check import check
-from rqe.concepts import Concept
+from rqe.concepts import Concept, flag
 from rqe.games import AggregativeGame, NormalFormGame, QuadraticGame
 from rqe.gaussian import solve_gaussian
 from rqe.solution import ConvergenceError, Solution, Status
@@ -138,6 +138,7 @@ def solve(
     0.608229833
     """
     tol = tolerance(tol)
+    flag("throw", throw)
     if not isinstance(game, NormalFormGame) and isinstance(game, AggregativeGame | QuadraticGame):
         _gaussian_only(penalty=penalty, regularizer=regularizer, solver=solver, start=start)
         return solve_gaussian(game, tau, eps, tol=tol, throw=throw)

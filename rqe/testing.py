@@ -35,6 +35,7 @@ except ImportError as error:
     raise ImportError("rqe.testing needs hypothesis: pip install 'rqe[testing]'") from error
 
 from rqe._input import checked_game
+from rqe.concepts import flag
 from rqe.games import AggregativeGame, NormalFormGame
 
 if TYPE_CHECKING:
@@ -129,7 +130,10 @@ def games(
     >>> find(games(2, 2, collaborative=True, integer=True), lambda g: True, settings=quick)
     NormalFormGame(shape=(2, 2))
     """
-    if sum((zero_sum, collaborative, potential)) > 1:
+    kinds = {"zero_sum": zero_sum, "collaborative": collaborative, "potential": potential}
+    for name, given in {"symmetric": symmetric, "integer": integer, **kinds}.items():
+        flag(name, given)
+    if sum(kinds.values()) > 1:
         raise ValueError(
             "zero_sum, collaborative and potential exclude one another; got "
             f"{zero_sum!r}, {collaborative!r} and {potential!r}"
@@ -253,6 +257,7 @@ def profiles(draw: DrawFn, game: NormalFormGame, *, interior: bool = True) -> tu
     TypeError
         If the game is not a finite one.
     """
+    flag("interior", interior)
     out = []
     for n in checked_game(game).shape:
         least = 1 if interior else 0

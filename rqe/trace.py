@@ -113,6 +113,7 @@ def trace(
     """
     concept = Concept.of(checked_game(game), tau, eps, penalty, regularizer)
     tol = tolerance(tol)
+    concepts.flag("throw", throw)
     method = by_name(solver, started=False)
     if not isinstance(method, PrincipalBranch):
         raise TypeError(f"solver must be 'principal_branch' or a PrincipalBranch; got {solver!r}")

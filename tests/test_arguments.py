@@ -5,11 +5,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import find
 
 import rqe
+from rqe import testing
 
 ANY: Any = rqe  # for arguments of wrong types
 GAME = rqe.catalog.load("stag-hunt")
+SOLVED: Any = rqe.solve(GAME, 1.0, 1.0)
 CONCEPT = rqe.Concept.of(GAME, 1.0, 1.0)
 HALF = [[0.5, 0.5], [0.5, 0.5]]
 LOGS = [np.log([0.5, 0.5])] * 2
@@ -38,6 +41,10 @@ PAIR = np.array(["kl", "kl"])
         (lambda: ANY.solve_all(GAME, time_limit=10**400), ValueError, "time_limit must be"),
         (lambda: ANY.PrincipalBranch(predictor_error=10**400), ValueError, "predictor_error must"),
         (lambda: ANY.LemkeHowson(drop=True), ValueError, "drop must be None or an integer"),
+        (lambda: GAME.to_latex(decimals=True), TypeError, "decimals must be an integer; got True"),
+        (lambda: SOLVED.summary(max_actions=-1), ValueError, "max_actions must be at least 1"),
+        (lambda: SOLVED.to_latex(max_actions="2"), TypeError, "max_actions must be an integer"),
+        (lambda: ANY.trace(GAME, eps=1).summary(max_points=-3), ValueError, "max_points must be"),
     ],
 )
 def test_the_error_names_the_argument(call, error, words):
@@ -76,3 +83,40 @@ def test_nash_takes_tolerances_of_any_real_type(which, tol):
 def test_lemke_howson_takes_the_integers_of_numpy():
     found = ANY.nash(GAME, method=ANY.LemkeHowson(drop=np.int64(1), max_steps=np.int64(9)))
     assert found.converged
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda no: ANY.solve(GAME, throw=no),
+        lambda no: ANY.qre(GAME, 1.0, throw=no),
+        lambda no: ANY.security(GAME, throw=no),
+        lambda no: ANY.nash(GAME, throw=no),
+        lambda no: ANY.nash(GAME, "all", throw=no),
+        lambda no: ANY.nash(GAME, method="zero_sum", throw=no),
+        lambda no: ANY.trace(GAME, eps=1.0, throw=no),
+        lambda no: ANY.solve_batch(GAME.payoffs, eps=1.0, throw=no),
+        lambda no: ANY.solve(rqe.AggregativeGame(1.0, 1.0, [1.0] * 3), eps=1.0, throw=no),
+        lambda no: ANY.undominated(GAME, mixed=no),
+        lambda no: ANY.eliminate_dominated(GAME, mixed=no),
+        lambda no: ANY.LemkeHowson(exact=no),
+        lambda no: ANY.ZeroSum(exact=no),
+        lambda no: SOLVED.to_dict(adversaries=no),
+        lambda no: GAME.to_latex(best_responses=no),
+        lambda no: GAME.write_nfg("nowhere/game.nfg", outcomes=no),
+        lambda no: ANY.plot.plot_simplex(SOLVED, best_responses=no),
+        lambda no: ANY.estimation.vuong(None, None, by_game=no),
+        lambda no: find(testing.games(symmetric=no), lambda _: True),
+        lambda no: find(testing.games(zero_sum=no), lambda _: True),
+        lambda no: find(testing.games(integer=no), lambda _: True),
+        lambda no: find(testing.profiles(GAME, interior=no), lambda _: True),
+    ],
+)
+@pytest.mark.parametrize("no", ["no", 0, None])
+def test_what_is_true_or_false_is_nothing_else(call, no):
+    with pytest.raises(TypeError, match=f"must be True or False; got {no!r}"):
+        call(no)
+
+
+def test_numpy_may_say_true_or_false():
+    assert ANY.solve(GAME, throw=np.False_).converged

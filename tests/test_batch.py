@@ -237,6 +237,16 @@ def test_failures_are_masked_and_counted():
     assert isinstance(caught.value, rqe.ConvergenceError)
 
 
+def test_a_single_game_is_a_batch_without_dimensions():
+    batch = solve_batch(batch_of("uniform", (2, 3), 1)[0], 1.0, 0.5)
+    assert batch.converged.shape == batch.residual.shape == ()
+    assert batch.n_failed == 0
+    assert "1 games of shape (2, 3), 0 failed" in repr(batch)
+    assert batch.solution().strategies[0] == pytest.approx(batch.strategies[0])
+    with pytest.raises(BatchConvergenceError, match="first is game"):
+        solve_batch(batch.games, 1.0, 0.5, tol=1e-300, throw=True)
+
+
 def test_batch_dimensions_and_broadcasting():
     games = batch_of("uniform", (2, 3), 12).reshape(3, 4, 2, 2, 3)
     eps = np.linspace(0.2, 1.0, 4)[:, None]  # one per column of games, the same for both players

@@ -161,6 +161,7 @@ def fields(solution):
         (["solve", "prisoner-dilema"], 2, ["no such file", "catalog", f"'{PD}'"]),
         (["solve", "volunteers-dilemma:players=x"], 2, ["players", "'x'"]),
         (["solve", "volunteers-dilemma:player=3"], 2, ["'player'", "players, benefit, cost"]),
+        (["solve", "volunteers-dilemma:players=3,players=4"], 2, ["players is given twice"]),
         (["solve", "no/such.nfg"], 2, ["no/such.nfg: no such file", "rqe games"]),
         (["solve", "."], 2, [".: a directory"]),
         (["solve", PD, "--json", "-", "--csv", "-"], 2, ["--json and --csv"]),

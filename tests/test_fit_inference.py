@@ -152,6 +152,18 @@ def test_vuong_is_its_formula_and_antisymmetric():
     assert vuong(one, one).p_value == 1.0
 
 
+def test_vuong_leaves_out_what_nobody_played():
+    game, counts = rqe.catalog.load("prisoners-dilemma"), [[0, 20], [0, 30]]
+    certain = rqe.fit(game, counts, model="nash+noise")
+    noisy = rqe.fit(game, counts, model="qre", fixed={"eps_1": 0.5, "eps_2": 1.0})
+    assert certain.noise == 0.0
+    logs = [float(row[1]) for row in noisy.log_strategies[0]]
+    spread = math.sqrt(np.cov(logs, fweights=[20, 30], ddof=0))
+    test = vuong(certain, noisy)
+    assert test.statistic == pytest.approx(-np.average(logs, weights=[20, 30]) / spread * 50**0.5)
+    assert test.p_value == pytest.approx(2 * norm.sf(test.statistic))
+
+
 def test_bootstrap_is_the_same_on_any_executor_and_close_to_the_information():
     found = fit_ochs(model="qre")
     here = found.bootstrap(16, rng=3)

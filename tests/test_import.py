@@ -27,7 +27,8 @@ def test_every_name_is_there_and_offered_for_completion():
 
 def test_modules_are_attributes_of_a_fresh_import():
     names = "rqe.interop.from_gambit, rqe.proof.Box, rqe.sweeping.sweep, rqe.batch.solve_batch"
-    assert run(f"import rqe; print(len([{names}, rqe.bifurcation.Direction]))") == ["5"]
+    more = "rqe.bifurcation.Direction, rqe.plot.plot_simplex, rqe.study.run"
+    assert run(f"import rqe; print(len([{names}, {more}]))") == ["7"]
 
 
 def test_what_few_need_comes_when_it_is_asked_for():

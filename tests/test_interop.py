@@ -105,6 +105,7 @@ def test_gambit_keeps_rationals_both_ways():
 
 def test_gambit_keeps_backslashes_which_it_writes_twice():
     game = rqe.NormalFormGame([[[1, 2]], [[3, 4]]], actions=[[r"\alpha"], [r"x\y \beta", 'q"q']])
+    game = game.relabel(title=r"50\% of \alpha")
     assert interop.from_gambit(interop.to_gambit(game)) == game
 
 
@@ -114,7 +115,7 @@ def test_gambit_16_by_the_names_of_its_functions(monkeypatch):
 
     class Game16:
         def __init__(self, text):
-            self.text, self.players = text, ()
+            self.text, self.players, self.title = text, (), LABELLED.title
 
         @staticmethod
         def parse_game(text):
@@ -281,6 +282,17 @@ def test_frames_have_one_row_per_profile():
     assert interop.from_frame(frame.sample(frac=1, random_state=1)).shape == LABELLED.shape
     assert rqe.as_game(frame) == LABELLED.relabel(title="")
     assert len(frame.reset_index().columns) == 6
+
+
+@pytest.mark.parametrize("head", ["payoff ", ""])
+def test_columns_that_name_the_players_may_come_in_any_order(head):
+    frame = LABELLED.to_frame().rename(columns=lambda name: name.replace("payoff ", head))
+    assert interop.from_frame(frame.iloc[:, [2, 0, 1]]) == LABELLED.relabel(title="")
+    swapped = interop.from_frame(frame.swaplevel("Ann", "Zoë"))
+    assert swapped.players == ("Zoë", "Bob", "Ann")
+    assert (swapped.payoffs[::-1] == LABELLED.payoffs.transpose(0, 3, 2, 1)).all()
+    others = interop.from_frame(frame.set_axis(["x", "y", "z"], axis=1).iloc[:, [2, 0, 1]])
+    assert (others.payoffs == LABELLED.payoffs[[2, 0, 1]]).all()
 
 
 def test_bimatrix_frames_hold_pairs():

@@ -63,7 +63,7 @@ def test_numbers_are_exact_or_rounded():
     assert r"$-\frac{1}{3},\, 1 \cdot 10^{-20}$" in game.to_latex()
     assert r"$0.1,\, 0.30000000000000004$" in game.to_latex()
     assert r"$-0.33,\, 0.00$" in game.to_latex(decimals=2)
-    with pytest.raises(ValueError, match="decimals must be None or an integer >= 0; got -1"):
+    with pytest.raises(ValueError, match="decimals must be at least 0; got -1"):
         game.to_latex(decimals=-1)
 
 

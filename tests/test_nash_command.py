@@ -47,6 +47,8 @@ def test_json_and_csv_hold_every_equilibrium(tmp_path, capsys):
     [
         (["--nash", "all", "--eps", "1"], "leave out --tau and --eps"),
         (["--nash", "all", "--tau", "0,1"], "leave out --tau and --eps"),
+        (["--nash", "all", "--penalty", "bogus"], "leave out --penalty and --regularizer"),
+        (["--nash", "one", "--regularizer", "log_barrier"], "leave out --penalty and"),
         (["--nash", "all", "--trace"], "--trace does not go with --nash"),
         (["--nash", "one", "--certify"], "--certify does not go with --nash"),
         (["--nash", "all", "--solver", "newton"], "--solver does not go with --nash"),

@@ -121,6 +121,7 @@ def test_fit_pools_games_and_reads_frequencies(tmp_path, capsys):
         ("player,action,count\n3,1,5\n", "line 2: player must be one of"),
         ("player,action,count\n1,x,5\n", "line 2: action must be one of"),
         ("player,action,count\n1,1,five\n", "line 2: count must be a number; got 'five'"),
+        ("player,action,count\n1,1,5\n\n1,2,six\n", "line 4: count must be a number; got 'six'"),
         (
             "player,action,count\n1,1,5\n1,1,5\n",
             "line 3: action '1' of player '1' has a row already",
@@ -144,6 +145,7 @@ def test_fit_names_what_is_wrong_with_the_command(counts, capsys):
     for options, message in (
         (("--model", "qr"), "did you mean 'qre'"),
         (("--fixed", "tau=x"), "'tau=x' is not NAME=NUMBER"),
+        (("--fixed", "tau=1,tau=2"), "tau is given twice"),
         (("--shared", "tua"), "shared must be one of tau, eps; got 'tua'"),
         (("--fix", "tau=0"), "unrecognized arguments: --fix"),
         (("--per-role",), "unrecognized arguments: --per-role"),

@@ -293,9 +293,10 @@ def test_foreign_folders_are_refused(tmp_path):
         read_sweep(tmp_path)
     with pytest.raises(ValueError, match="is no folder"):
         read_sweep(tmp_path / "nowhere")
-    (tmp_path / "manifest.json").write_text(json.dumps({"schema": "other"}))
-    with pytest.raises(ValueError, match="is not the manifest of a sweep"):
-        sweep(STAG, 1.0, 1.0, path=tmp_path)
+    for manifest in ({"schema": "other"}, {"schema": "rqe.sweep/1", "request": 3}):
+        (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+        with pytest.raises(ValueError, match="is not the manifest of a sweep"):
+            sweep(STAG, 1.0, 1.0, path=tmp_path)
 
 
 def test_many_rows_share_parts(tmp_path):

@@ -101,9 +101,11 @@ def _shared(text: str) -> bool | list[str]:
 
 def _fixed(text: str) -> dict[str, float]:
     """Return parameters from name=value,name=value."""
-    given = {}
+    given: dict[str, float] = {}
     for part in filter(None, text.split(",")):
         name, _, value = part.partition("=")
+        if name.strip() in given:
+            raise ValueError(f"--fixed: {name.strip()} is given twice")
         try:
             given[name.strip()] = number(value)
         except ValueError:
@@ -116,10 +118,11 @@ def _counts(
 ) -> tuple[list[list[list[float]]], list[list[int]] | None]:
     """Return counts, or frequencies with n, of every game and role from a CSV file."""
     rows = _table(path)
-    what = "count" if "count" in rows[0] else "frequency"
+    header = rows[0][1]
+    what = "count" if "count" in header else "frequency"
     needed = (*_COLUMNS, what, *(("n",) if what == "frequency" else ()),
               *(("game",) if len(games) > 1 else ()))  # fmt: skip
-    missing = [column for column in needed if column not in rows[0]]
+    missing = [column for column in needed if column not in header]
     if missing:
         raise ValueError(
             f"{path}: the header must have the columns {', '.join(needed)}; "
@@ -127,7 +130,7 @@ def _counts(
         )
     values: dict[tuple[int, int, int], float] = {}
     sizes: dict[tuple[int, int], float] = {}
-    for line, row in enumerate(rows, 2):
+    for line, row in rows:
         g = _index(row["game"], names, f"{path}, line {line}: game") if "game" in needed else 0
         i = _index(row["player"], games[g].players, f"{path}, line {line}: player")
         a = _index(row["action"], games[g].actions[i], f"{path}, line {line}: action")
@@ -147,16 +150,16 @@ def _counts(
     return _arranged(path, values, games), _arranged_sizes(sizes, games)
 
 
-def _table(path: str) -> list[dict[str, str]]:
-    """Return the rows of a CSV file, without blanks around what they hold."""
+def _table(path: str) -> list[tuple[int, dict[str, str]]]:
+    """Return the rows of a CSV file with their lines, without blanks around what they hold."""
     import csv
 
     try:
         with Path(path).open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file, skipinitialspace=True)
             rows = [
-                {(key or "").strip(): (value or "").strip() for key, value in row.items()
-                 if isinstance(value, str | None)}
+                (reader.line_num, {(key or "").strip(): (value or "").strip()
+                                   for key, value in row.items() if isinstance(value, str | None)})
                 for row in reader
             ]  # fmt: skip
     except OSError as error:

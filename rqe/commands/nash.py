@@ -55,6 +55,8 @@ def check(arguments: argparse.Namespace) -> None:
         raise CommandError("--time-limit is for --nash pure and --nash all; got --nash one")
     if any(value != 0.0 for value in (arguments.tau, arguments.eps)):
         raise CommandError("--nash means tau = eps = 0: leave out --tau and --eps")
+    if (arguments.penalty, arguments.regularizer) != ("kl", "entropy"):
+        raise CommandError("--nash means tau = eps = 0: leave out --penalty and --regularizer")
     for name in ("trace", "certify", "solver"):
         if getattr(arguments, name):
             raise CommandError(f"--{name} does not go with --nash")

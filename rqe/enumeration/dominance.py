@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rqe.concepts import flag
 from rqe.games import NormalFormGame
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def undominated(game: NormalFormGame, *, mixed: bool = True) -> tuple[tuple[int,
     """
     if not isinstance(game, NormalFormGame):
         raise TypeError(f"game must be an rqe.NormalFormGame; got {type(game).__name__}")
+    flag("mixed", mixed)
     kept = [list(range(n)) for n in game.shape]
     while _eliminate_pure(game, kept) or (mixed and _eliminate_mixed(game, kept)):
         pass

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from rqe._clock import Clock, Progress
 from rqe._input import checked_game, tolerance
-from rqe.concepts import one_of, seconds
+from rqe.concepts import flag, one_of, seconds
 from rqe.enumeration import _sets
 from rqe.enumeration.lemke_howson import LemkeHowson
 from rqe.enumeration.zero_sum import ZeroSum
@@ -142,6 +142,7 @@ def nash(
     [1.0, 0.0]
     """
     one_of("which", which, WHICH)
+    flag("throw", throw)
     if isinstance(game, AggregativeGame | QuadraticGame):
         return _continuous(game, which, tol, throw, options)
     checked_game(game)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rqe.concepts import Concept
+from rqe.concepts import Concept, flag
 from rqe.enumeration._answers import doubles, judged, two_players
 from rqe.enumeration._dictionary import polytopes
 from rqe.solution import Solution
@@ -63,6 +63,7 @@ class LemkeHowson:
             raise ValueError(f"drop must be None or an integer >= 0; got {self.drop!r}")
         if not _integer(self.max_steps) or self.max_steps < 1:
             raise ValueError(f"max_steps must be an integer >= 1; got {self.max_steps!r}")
+        flag("exact", self.exact)
 
     def run(self, game: NormalFormGame, tol: float) -> Solution:
         """Return the equilibrium at the end of the path; its status says if there was an end."""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rqe.concepts import flag
 from rqe.enumeration._answers import doubles, judged, scaled, two_players
 from rqe.enumeration._dictionary import Dictionary, integers
 from rqe.solution import Solution
@@ -43,6 +44,10 @@ class ZeroSum:
 
     exact: bool = False
     name = "zero_sum"
+
+    def __post_init__(self) -> None:
+        """Check the type."""
+        flag("exact", self.exact)
 
     def run(self, game: NormalFormGame, tol: float) -> Solution:
         """Return optimal strategies of both players.

@@ -13,6 +13,7 @@ import numpy as np
 
 from rqe import _plain
 from rqe.games import NormalFormGame
+from rqe.games._checks import real_array
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -152,8 +153,8 @@ def _row(given: Any, names: Sequence[str], n: int | None, place: str) -> Array:
     """Return the counts of one role, whose actions have these names."""
     given, size = _by_label(given, names, place, "action"), len(names)
     try:
-        row = np.array(given, dtype=float)
-    except (TypeError, ValueError):
+        row = real_array(given, place).astype(float)
+    except (TypeError, ValueError, OverflowError):
         raise TypeError(f"{place} must hold real numbers; got {given!r}") from None
     if row.shape != (size,):
         raise ValueError(

@@ -212,5 +212,10 @@ def _fixed(fixed: Any, kinds: tuple[str, ...], n_roles: int) -> dict[str, float]
         if not 0.0 <= float(value) <= most:
             raise ValueError(f"fixed[{name!r}] must be in [0, {most:g}]; got {value!r}")
         names = [k for k in by_role if k.startswith(f"{name}_")] if name in kinds else [name]
+        twice = given.keys() & (names or [name])
+        if twice:
+            raise ValueError(
+                f"fixed must give every parameter once; got {fixed!r}, with {min(twice)} twice"
+            )
         given.update(dict.fromkeys(names or [name], float(value)))
     return given

@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rqe import _plain
-from rqe.concepts import one_of
+from rqe.concepts import flag, one_of
 from rqe.estimation._data import entries_of
 from rqe.estimation.result import Fit
 from rqe.report import table
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
 
 __all__ = ["Comparison", "LikelihoodRatio", "Vuong", "compare", "likelihood_ratio", "vuong"]
 
@@ -187,16 +190,11 @@ def vuong(first: Fit, second: Fit, *, correction: str = "none", by_game: bool = 
     from scipy.stats import norm, t
 
     one_of("correction", correction, ("none", "aic", "bic"))
+    flag("by_game", by_game)
     _same_data(first, second)
     extra = first.n_parameters - second.n_parameters
     price = {"none": 0.0, "aic": 1.0, "bic": 0.5 * math.log(first.data.n_choices)}[correction]
-    pairs = [
-        (counts, np.maximum(a, -1e300) - np.maximum(b, -1e300))
-        for rows, logs_a, logs_b in zip(
-            first.data.counts, first.log_strategies, second.log_strategies, strict=True
-        )
-        for counts, a, b in zip(rows, logs_a, logs_b, strict=True)
-    ]
+    pairs = list(_ratios(first, second))
     ratio = first.log_likelihood - second.log_likelihood - price * extra
     games = len(first.data.games)
     if by_game:
@@ -213,6 +211,18 @@ def vuong(first: Fit, second: Fit, *, correction: str = "none", by_game: bool = 
     spread = math.sqrt(max(square - mean**2, 0.0) * total)
     z = ratio / spread if spread > 0.0 else 0.0
     return Vuong(z, 2.0 * float(norm.sf(abs(z))), ratio, None)
+
+
+def _ratios(first: Fit, second: Fit) -> Iterator[tuple[Array, Array]]:
+    """Yield the counts of what was played and the differences of its log-probabilities, by role.
+
+    What nobody played may have probability 0, whose logarithm is no term of the likelihood.
+    """
+    games = zip(first.data.counts, first.log_strategies, second.log_strategies, strict=True)
+    for game in games:
+        for counts, a, b in zip(*game, strict=True):
+            played = counts > 0.0
+            yield counts[played], a[played] - b[played]
 
 
 @dataclass(frozen=True, eq=False, repr=False)

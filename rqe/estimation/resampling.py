@@ -119,6 +119,8 @@ def bootstrap(
         If an argument breaks its rule, or games are drawn and there is only one.
     """
     whole("n", n)
+    if rng is not None:
+        whole("rng", rng, 0)
     one_of("kind", kind, KINDS)
     if kind == "cluster" and len(fit.data.games) < 2:
         raise ValueError("kind='cluster' draws games and needs at least 2; got 1")

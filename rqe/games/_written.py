@@ -5,6 +5,8 @@ from __future__ import annotations
 from os import PathLike
 from typing import TYPE_CHECKING, cast
 
+from rqe.concepts import flag, whole
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -57,8 +59,8 @@ class Written:
 
         Raises
         ------
-        ValueError
-            If `decimals` is negative.
+        TypeError, ValueError
+            If `decimals` is no integer, or negative; if `best_responses` is not a bool.
 
         Examples
         --------
@@ -69,8 +71,9 @@ class Written:
         """
         from rqe.games._latex import game_latex
 
-        if decimals is not None and (not isinstance(decimals, int) or decimals < 0):
-            raise ValueError(f"decimals must be None or an integer >= 0; got {decimals!r}")
+        if decimals is not None:
+            whole("decimals", decimals, 0)
+        flag("best_responses", best_responses)
         return game_latex(cast("NormalFormGame", self), decimals, best_responses)
 
     def write_nfg(self, path: str | PathLike[str], *, outcomes: bool = False) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from rqe.concepts import flag
 from rqe.games import _checks
 from rqe.games._nfg import GameFileError, parse_nfg
 from rqe.games.normal_form import NormalFormGame
@@ -113,6 +114,7 @@ def write_nfg(
     ...     read_nfg(os.path.join(folder, "tiny.nfg")) == game
     True
     """
+    flag("outcomes", outcomes)
     _replace_file(path, _lines(game, outcomes))
 
 

@@ -51,7 +51,8 @@ def from_gambit(game: Any) -> NormalFormGame:
         text = game.write("nfg")
     else:
         raise wrong(game, "a pygambit game")
-    return parse_nfg(text, "pygambit's text of the game")
+    # Gambit 17 doubles a title's backslashes too, but in the text alone two may be two.
+    return parse_nfg(text, "pygambit's text of the game").relabel(title=game.title)
 
 
 def to_gambit(game: NormalFormGame) -> Any:

@@ -20,7 +20,8 @@ def from_frame(frame: pd.DataFrame) -> NormalFormGame:
     ----------
     frame : pandas.DataFrame
         Either what `NormalFormGame.to_frame` returns: an index of N levels, one per player, with
-        all combinations of their actions, and N columns, the players' payoffs. Or a bimatrix: rows
+        all combinations of their actions, and N columns, the players' payoffs, in any order if they
+        are named ``"payoff NAME"`` or ``"NAME"``, else in that of the levels. Or a bimatrix: rows
         and columns are the two players' actions, each cell a pair (payoff of the row player,
         payoff of the column player). Names of levels, or of the index and of the columns, are the
         players'.
@@ -71,12 +72,21 @@ def _from_profiles(frame: pd.DataFrame) -> NormalFormGame:
             f"{int(np.prod(shape))} rows; got {len(cells)}, {len(set(cells))} of them different"
         )
     payoffs = np.empty((count, *shape), dtype=object)
-    for i in range(count):
-        for cell, value in zip(cells, frame.iloc[:, i].tolist(), strict=True):
+    for i, column in enumerate(_columns(frame)):
+        for cell, value in zip(cells, column.tolist(), strict=True):
             payoffs[(i, *cell)] = value
     return NormalFormGame(
         payoffs, players=_players(index.names, frame.columns), actions=list(map(labels, orders))
     )
+
+
+def _columns(frame: pd.DataFrame) -> list[Any]:
+    """Columns of payoffs in the order of the players: by their names if they have them."""
+    for head in ("payoff ", ""):
+        names = [f"{head}{player}" for player in frame.index.names]
+        if frame.columns.is_unique and set(names) == set(frame.columns):
+            return [frame[name] for name in names]
+    return [frame.iloc[:, i] for i in range(len(frame.columns))]
 
 
 def _from_pairs(frame: pd.DataFrame) -> NormalFormGame:

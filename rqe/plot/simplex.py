@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rqe.branch import Branch
-from rqe.concepts import Concept
+from rqe.concepts import Concept, flag
 from rqe.plot._replies import reply_curve, reply_field
 from rqe.plot._style import (
     COLOURS,
@@ -83,6 +83,7 @@ def plot_simplex(
     >>> game = rqe.catalog.load("stag-hunt")
     >>> ax = rqe.plot.plot_simplex([rqe.solve(game, 1.0, 0.5), rqe.nash(game, "all")])
     """
+    flag("best_responses", best_responses)
     shown = _listed(results)
     game, concept = shown[0].game, shown[0].concept
     _check(game, player)

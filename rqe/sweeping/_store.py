@@ -64,7 +64,9 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         manifest = json.loads(file.read_bytes())
     except ValueError as error:
         raise ValueError(f"path: {file} is not the manifest of a sweep: {error}") from error
-    if not isinstance(manifest, dict) or manifest.get("schema") != _SCHEMA:
+    if not isinstance(manifest, dict) or not (
+        manifest.get("schema") == _SCHEMA and isinstance(manifest.get("request"), dict)
+    ):
         raise ValueError(f"path: {file} is not the manifest of a sweep ({_SCHEMA})")
     return manifest
 
