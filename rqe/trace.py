@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import numbers
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +11,7 @@ import numpy as np
 from rqe import concepts
 from rqe._input import checked_game, tolerance
 from rqe.bifurcation import _build, _follow
-from rqe.bifurcation._family import eps_family, payoff_family, tau_family
+from rqe.bifurcation._family import checked_window, eps_family, payoff_family, tau_family
 from rqe.bifurcation._system import System
 from rqe.bifurcation.path import PayoffPath, direction_of
 from rqe.branch import Branch
@@ -153,20 +152,18 @@ def family_of(
     game: NormalFormGame, concept: Concept, parameter: Parameter, window: Window
 ) -> Family:
     """Return the games and concepts that `parameter` and `window` describe, checked."""
-    start, end = _window(window)
-    if isinstance(parameter, str):
-        concepts.one_of("parameter", parameter, ("eps", "tau"))
-        low, rule = (0.0, ">= 0") if parameter == "tau" else (math.ulp(0.0), "> 0")
-        if min(start, end) < low:
-            raise ValueError(f"window must hold {parameter} {rule}; got {window!r}")
-        if parameter == "eps":
-            return eps_family(game, concept)
+    name = parameter if isinstance(parameter, str) else None
+    if name is not None:
+        concepts.one_of("parameter", name, ("eps", "tau"))
+    start, end = checked_window(window, name)
+    if name == "eps":
+        return _eps_family(game, concept)
     if not float(concept.eps.min()) > 0.0:
         raise ValueError(
             "eps must be > 0 for every player where tau or payoffs change; "
             f"got {concept.eps.tolist()}"
         )
-    if isinstance(parameter, str):
+    if name == "tau":
         return tau_family(game, concept)
     if isinstance(parameter, PayoffPath):
         path = parameter
@@ -182,25 +179,24 @@ def family_of(
     return payoff_family(path, concept, (start, end))
 
 
-def _window(window: Window) -> Window:
-    """Return the window as two different finite floats."""
-    try:
-        start, end = window
-    except (TypeError, ValueError):
-        raise TypeError(f"window must be two numbers, (t0, t1); got {window!r}") from None
-    for t in (start, end):
-        if isinstance(t, bool) or not isinstance(t, numbers.Real) or not math.isfinite(t):
-            raise ValueError(f"window must hold two finite numbers; got {window!r}")
-    if start == end:
-        raise ValueError(f"window must have two different ends; got {window!r}")
-    return float(start), float(end)
+def _eps_family(game: NormalFormGame, concept: Concept) -> Family:
+    """Return eps in proportion to the target's, which nobody may have at 0 where another has not.
+
+    0 times any factor is 0, where best responses jump and no branch can be followed this way.
+    """
+    if concept.eps.any() and not concept.eps.all():
+        raise ValueError(
+            "eps must be > 0 for every player, or 0 for all, where it changes in a window; "
+            f"got {concept.eps.tolist()}"
+        )
+    return eps_family(game, concept)
 
 
 def _windowed(
     family: Family, window: Window, start: Any, method: PrincipalBranch, tol: float
 ) -> Branch:
     """Return the branch through the equilibrium at the window's first end."""
-    begin, end = _window(window)
+    begin, end = float(window[0]), float(window[1])
     system, mu = System(family), family.coordinate(begin)
     low, high = sorted((mu, family.coordinate(end)))
     game, concept = family.at(mu)

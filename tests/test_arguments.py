@@ -14,6 +14,7 @@ ANY: Any = rqe  # for arguments of wrong types
 GAME = rqe.catalog.load("stag-hunt")
 SOLVED: Any = rqe.solve(GAME, 1.0, 1.0)
 CONCEPT = rqe.Concept.of(GAME, 1.0, 1.0)
+TEAM = rqe.AggregativeGame(1.0, 1.0, [1.0, 1.0])
 HALF = [[0.5, 0.5], [0.5, 0.5]]
 LOGS = [np.log([0.5, 0.5])] * 2
 PAIR = np.array(["kl", "kl"])
@@ -45,6 +46,14 @@ PAIR = np.array(["kl", "kl"])
         (lambda: SOLVED.summary(max_actions=-1), ValueError, "max_actions must be at least 1"),
         (lambda: SOLVED.to_latex(max_actions="2"), TypeError, "max_actions must be an integer"),
         (lambda: ANY.trace(GAME, eps=1).summary(max_points=-3), ValueError, "max_points must be"),
+        (lambda: ANY.solve_all(GAME, starts="10"), TypeError, "starts must be an integer"),
+        (lambda: ANY.solve_all(GAME, starts=float("nan")), TypeError, "starts must be an integer"),
+        (lambda: ANY.solve_all(GAME, max_dimensions=None), TypeError, "max_dimensions must be an"),
+        (lambda: ANY.solve_all(GAME, rng=-1), TypeError, "rng must be a numpy Generator or"),
+        (lambda: ANY.solve_all(GAME, 0, 0, payoffs="all"), ValueError, "payoffs must be one of"),
+        (lambda: ANY.nash(GAME, "all", progress=5), TypeError, "progress must be callable"),
+        (lambda: ANY.nash(TEAM, method="zero_sum"), ValueError, "method must be None in a game of"),
+        (lambda: ANY.PayoffPath(lambda t: GAME, game=3), TypeError, "game must be an rqe"),
     ],
 )
 def test_the_error_names_the_argument(call, error, words):
@@ -65,6 +74,35 @@ def test_the_error_names_the_argument(call, error, words):
 def test_a_direction_that_is_none_is_refused_by_the_name_it_was_given(direction, error, words):
     with pytest.raises(error, match=words):
         ANY.trace(GAME, eps=1.0, parameter=direction, window=(0.0, 1.0))
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        ({"window": (-0.5, 2.0)}, ValueError, "window must hold tau >= 0"),
+        ({"window": (-2.0, 2.0)}, ValueError, "window must hold tau >= 0"),
+        ({"window": (0.0, np.inf)}, ValueError, "window must hold two finite numbers"),
+        ({"window": 3}, TypeError, "window must be two numbers"),
+        ({"max_points": 0}, ValueError, "max_points must be at least 1"),
+        ({"tol": float("nan")}, ValueError, "tol must be a number in"),
+    ],
+)
+def test_switch_branch_holds_its_options_to_the_rules_of_trace(options, error, words):
+    shared = rqe.NormalFormGame.collaborative([[1, 1], [1, 0]], [0.4, 0])
+    (point,) = rqe.bifurcations(rqe.trace(shared, tau=2.0, eps=0.2, parameter="tau"))
+    with pytest.raises(error, match=words):
+        ANY.switch_branch(point, **options)
+
+
+@pytest.mark.parametrize("follow", [rqe.trace, rqe.diagram])
+def test_an_eps_of_0_beside_others_is_refused_in_a_window(follow):
+    with pytest.raises(ValueError, match="eps must be > 0 for every player, or 0 for all"):
+        follow(GAME, eps=[0.0, 0.2], window=(0.1, 1.0))
+
+
+def test_a_tau_of_inf_is_refused_in_a_window_of_tau():
+    with pytest.raises(ValueError, match="tau must be finite"):
+        rqe.trace(GAME, tau=[1.0, np.inf], eps=1.0, parameter="tau", window=(0.0, 1.0))
 
 
 def test_a_derivative_of_another_shape_is_refused():

@@ -9,6 +9,7 @@ window.
 from __future__ import annotations
 
 import math
+import numbers
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
+Window = tuple[float, float]
+
 _LENGTH = 3.0  # of a window in a payoff parameter, in the units of mu
+_LEAST = {"eps": (math.ulp(0.0), "> 0"), "tau": (0.0, ">= 0")}
 
 
 class Setting(NamedTuple):
@@ -247,7 +251,8 @@ def parallel_family(game: NormalFormGame, concept: Concept) -> EpsFamily:
 def tau_family(game: NormalFormGame, concept: Concept) -> TauFamily:
     """Return tau in proportion to the concept's; common where these are all 0."""
     most = float(concept.tau.max())
-    share = concept.tau / most if most > 0.0 else np.ones_like(concept.tau)
+    with np.errstate(invalid="ignore"):  # tau = inf, which `System` refuses
+        share = concept.tau / most if most > 0.0 else np.ones_like(concept.tau)
     return TauFamily(game, concept, share, float(game.payoff_range.max()) or 1.0)
 
 
@@ -255,3 +260,20 @@ def payoff_family(path: PayoffPath, concept: Concept, window: tuple[float, float
     """Return the games of a path, scaled to a window."""
     start, end = window
     return PayoffFamily(path.game(end), concept, path, start, abs(end - start) / _LENGTH)
+
+
+def checked_window(window: Window, parameter: str | None) -> Window:
+    """Return the window as two different finite floats, which eps or tau, if named, can take."""
+    try:
+        start, end = window
+    except (TypeError, ValueError):
+        raise TypeError(f"window must be two numbers, (t0, t1); got {window!r}") from None
+    for t in (start, end):
+        if isinstance(t, bool) or not isinstance(t, numbers.Real) or not math.isfinite(t):
+            raise ValueError(f"window must hold two finite numbers; got {window!r}")
+    if start == end:
+        raise ValueError(f"window must have two different ends; got {window!r}")
+    low, rule = _LEAST.get(parameter or "", (-math.inf, ""))
+    if min(start, end) < low:
+        raise ValueError(f"window must hold {parameter} {rule}; got {window!r}")
+    return float(start), float(end)

@@ -68,7 +68,7 @@ class PayoffPath:
         if not isinstance(name, str) or not name:
             raise TypeError(f"name must be a non-empty string; got {name!r}")
         self._payoffs, self._derivative, self.name = payoffs, derivative, name
-        self._labels = game
+        self._labels = None if game is None else checked_game(game)
 
     @classmethod
     def line(cls, game: NormalFormGame, direction: ArrayLike, *, name: str = "t") -> PayoffPath:

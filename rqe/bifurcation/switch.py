@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from rqe import concepts
+from rqe._input import tolerance
 from rqe.bifurcation import _build, _follow, _singular
+from rqe.bifurcation._family import checked_window
 from rqe.bifurcation._follow import Follower, Trail
 from rqe.bifurcation._reduction import ReductionError
 from rqe.bifurcation.bifurcation import Bifurcation
@@ -93,14 +96,17 @@ def switch_branch(
     if not isinstance(bifurcation, Bifurcation) or bifurcation._singular is None:
         raise TypeError(f"bifurcation must be an rqe.Bifurcation; got {type(bifurcation).__name__}")
     point = bifurcation._singular
-    bounds = _window(bifurcation) if window is None else window
     family = point.system.family
-    low, high = sorted(family.coordinate(float(t)) for t in bounds)
+    if window is None:
+        window = _window(bifurcation)
+    edges = checked_window(window, family.name if family.path is None else None)
+    concepts.whole("max_points", max_points)
+    tol = tolerance(tol)
+    low, high = sorted(map(family.coordinate, edges))
     if not low <= point.mu <= high:
-        raise ValueError(f"window must hold the bifurcation, at {bifurcation.value}; got {bounds}")
+        raise ValueError(f"window must hold the bifurcation, at {bifurcation.value}; got {window}")
     follower = Follower(point.system, low, high, max_points=max_points)
     origin = f"through the {bifurcation.name} at {family.name} = {bifurcation.value:.6g}"
-    edges = float(bounds[0]), float(bounds[1])
     return tuple(
         _build.branch_of(point.system, curve, edges, tol=tol, origin=origin)
         for curve in curves(follower, point)

@@ -144,14 +144,16 @@ def nash(
     one_of("which", which, WHICH)
     flag("throw", throw)
     if isinstance(game, AggregativeGame | QuadraticGame):
-        return _continuous(game, which, tol, throw, options)
+        return _continuous(game, which, method, tol, throw, options)
     checked_game(game)
     tol = tolerance(tol)
+    seconds("time_limit", time_limit, zero=True)
+    if progress is not None and not callable(progress):
+        raise TypeError(f"progress must be callable, or None; got {progress!r}")
     if which == "one":
         return _one(game, method, tol, throw, options)
     if options:
         raise TypeError(f"{', '.join(options)}: for which='one' and the principal branch only")
-    seconds("time_limit", time_limit, zero=True)
     clock = Clock(time_limit, progress)
     if which == "pure":
         if method is not None:
@@ -163,6 +165,7 @@ def nash(
 def _continuous(
     game: AggregativeGame | QuadraticGame,
     which: str,
+    method: object,
     tol: float,
     throw: bool,
     options: dict[str, Any],
@@ -171,6 +174,11 @@ def _continuous(
     if which != "one":
         raise ValueError(
             f"which must be 'one' in a game of continuous actions, which has one; got {which!r}"
+        )
+    if method is not None:
+        raise ValueError(
+            "method must be None in a game of continuous actions, which is solved directly; "
+            f"got {method!r}"
         )
     return solve(game, 0.0, 0.0, tol=tol, throw=throw, **options)
 

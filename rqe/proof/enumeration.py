@@ -6,14 +6,14 @@ import dataclasses
 import math
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rqe import uniqueness
 from rqe._clock import Clock, Progress, reporter
 from rqe._input import checked_game
-from rqe.concepts import Concept, seconds
+from rqe.concepts import Concept, seconds, whole
 from rqe.proof import _complete
 from rqe.proof._complete import Verdict
 from rqe.proof._multistart import deflation, multistart
@@ -127,6 +127,7 @@ def solve_all(
     """
     concept = Concept.of(checked_game(game), tau, eps, penalty, regularizer)
     _check_options(starts, max_dimensions, time_limit)
+    random, kind = _generator(rng), given_payoffs(game, payoffs)
     from rqe.enumeration import nash
 
     if not concept.eps.any() and not concept.tau.any():
@@ -137,11 +138,10 @@ def solve_all(
             f"eps must be > 0 for every player; got {concept.eps.tolist()}. For all Nash "
             "equilibria give tau = eps = 0; for a risk-averse Nash equilibrium use rqe.solve"
         )
-    pool = Pool(game, concept, given_payoffs(game, payoffs))
+    pool = Pool(game, concept, kind)
     _principal(pool)
     with reporter(progress, time_limit) as told:
         clock = Clock(time_limit, told)
-        random = np.random.default_rng(rng)
         return _Search(pool, clock, starts, max_dimensions, random, told=told).run()
 
 
@@ -172,11 +172,19 @@ def _principal(pool: Pool) -> None:
 
 def _check_options(starts: int, max_dimensions: int, time_limit: float | None) -> None:
     """Raise if an option breaks its rule."""
-    if starts < 0:
-        raise ValueError(f"starts must be >= 0; got {starts!r}")
-    if max_dimensions < 0:
-        raise ValueError(f"max_dimensions must be >= 0; got {max_dimensions!r}")
+    whole("starts", starts, 0)
+    whole("max_dimensions", max_dimensions, 0)
     seconds("time_limit", time_limit)
+
+
+def _generator(rng: Any) -> np.random.Generator:
+    """Return a generator of random numbers, new from a seed."""
+    try:
+        return np.random.default_rng(rng)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"rng must be a numpy Generator or an integer of at least 0; got {rng!r}"
+        ) from None
 
 
 @dataclass
