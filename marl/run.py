@@ -8,12 +8,11 @@ and the figures are those of an uninterrupted run, bit by bit.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from numbers import Integral
@@ -25,6 +24,7 @@ from numpy.typing import NDArray
 
 from marl.checkpoint import CheckpointError, flatten, load_arrays, restore, save_arrays
 from marl.config import RunConfig
+from marl.lock import locked
 from marl.metrics import MetricsFile, interval_rows, read_metrics
 from marl.programs import programs
 from marl.progress import Progress, Watchdog
@@ -137,8 +137,8 @@ def train_run(
     config = run_config(env, algo, steps=steps, seeds=seeds, seed=seed, log_every=log_every)
     updates = algo.total_updates(config.steps, env.n_agents)
     folder = Path(out)
-    folder.mkdir(parents=True, exist_ok=True)
-    with _locked(folder):
+    with locked(folder, CheckpointError):
+        _remove_strays(folder)
         config = _agreed(folder, config)
         if not (folder / "policies.safetensors").exists():
             message = f"The state of the last interval is in {folder}: the same command goes on."
@@ -235,27 +235,24 @@ def train_task(task: tuple[str, RunConfig, bool, float | None]) -> None:
     )
 
 
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Keep other processes away from `folder`; the system frees it when this process ends."""
-    with (folder / ".lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise CheckpointError(f"{folder}: another process is working on this run") from error
-        for stray in folder.glob(".*.safetensors-*"):  # a process was killed while it wrote
-            stray.unlink()
-        yield
+def _remove_strays(folder: Path) -> None:
+    """Remove what a process that was killed left half written."""
+    for stray in folder.glob(".*.safetensors-*"):
+        stray.unlink()
 
 
 def _agreed(folder: Path, config: RunConfig) -> RunConfig:
-    """Return the folder's own configuration, if it is the same run; write it if it has none."""
+    """Return the folder's own configuration, if it is the same run; write it if it has none.
+
+    Before the first checkpoint there is nothing to lose: settings that could not even begin do not
+    keep the folder from the right ones.
+    """
     file = folder / "config.json"
-    if not file.exists():
-        if (folder / "checkpoint.safetensors").exists():
-            raise CheckpointError(f"{folder}: has a checkpoint but no config.json")
+    if not any((folder / f"{kind}.safetensors").exists() for kind in ("checkpoint", "policies")):
         config.save(file)
         return config
+    if not file.exists():
+        raise CheckpointError(f"{folder}: has a checkpoint but no config.json")
     old = RunConfig.load(file)
     differences = config.differences(old)  # not the digests: 10 and 10.0 are the same setting
     if differences:

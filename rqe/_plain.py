@@ -108,13 +108,16 @@ def write_whole(target: str | Path, data: bytes) -> None:
     mask = os.umask(0)  # the mask can only be read by setting it
     os.umask(mask)
     mode = path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~mask
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    neighbour = Path(name)
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        neighbour.chmod(mode)
-        neighbour.replace(path)
-    except BaseException:
-        neighbour.unlink()
-        raise
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+        neighbour = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+            neighbour.chmod(mode)
+            neighbour.replace(path)
+        except BaseException:
+            neighbour.unlink()
+            raise
+    except OSError as error:  # the file that was asked for, not its neighbour
+        raise OSError(error.errno, error.strerror, str(target)) from None

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from marl.envs.base import Env
 
 ACTIVATIONS = ("tanh", "relu")
+MOST_STEPS = 2**31 - 1  # of one team: JAX counts in 32 bits
 
 
 class Method(Protocol):
@@ -122,8 +123,11 @@ class Algorithm(ABC):
         """
         common = n_agents * self.n_envs * self.n_steps
         unit = self.interactions(n_agents)
-        if not (isinstance(steps, Real) and unit <= steps < math.inf):
-            raise ValueError(f"steps must be at least {unit} (one update), finite; got {steps!r}")
+        if not (isinstance(steps, Real) and unit <= steps <= MOST_STEPS):
+            raise ValueError(
+                f"steps must be at least {unit} (one update) and at most {MOST_STEPS}, "
+                f"got {steps!r}"
+            )
         unit = common if common % unit == 0 and steps >= common else unit
         return int(steps // unit) * unit
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -26,6 +27,9 @@ from rqe._plain import write_whole
 READING_LIMIT = 0.20
 TAG_LIMIT = 0.10
 CEILING_LIMIT = 0.10
+
+_KINDS = {"str": (str,), "float": (float, int), "bool": (bool,), "int": (int,)}
+"""Types of values in a file of verdicts, by the type of their field."""
 
 
 @dataclass(frozen=True)
@@ -240,6 +244,16 @@ def read_gates(path: str | Path) -> list[Gate]:
         If the file holds something else.
     """
     try:
-        return [Gate(**row) for row in json.loads(Path(path).read_text(encoding="utf-8"))]
-    except (TypeError, json.JSONDecodeError, UnicodeDecodeError) as error:
+        return [_gate(row) for row in json.loads(Path(path).read_text(encoding="utf-8"))]
+    except (TypeError, ValueError) as error:
         raise ValueError(f"{path}: not verdicts of marl debate gates ({error})") from error
+
+
+def _gate(row: dict[str, Any]) -> Gate:
+    """Return a verdict that was read from a file, its fields of the types that they must have."""
+    gate = Gate(**row)
+    for field in fields(gate):
+        value, kinds = getattr(gate, field.name), _KINDS[str(field.type)]
+        if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+            raise ValueError(f"{field.name} must be of type {field.type}; got {value!r}")
+    return gate

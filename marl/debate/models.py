@@ -24,6 +24,12 @@ SIZES: dict[str, dict[str, int]] = {
 """Small models for `build_model`: about 0.03, 0.2, 0.5, 1.3 and 5 million parameters."""
 
 
+def check_size(size: str) -> None:
+    """Raise unless `build_model` knows a size."""
+    if size not in SIZES:
+        raise ValueError(f"size must be one of {', '.join(SIZES)}; got {size!r}")
+
+
 class ModelNotFoundError(FileNotFoundError):
     """Neither a folder nor a model of the hub within reach has this name."""
 
@@ -80,8 +86,7 @@ def build_model(size: str, tokenizer: Any, *, seed: int, context: int = 320) -> 
     """
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    if size not in SIZES:
-        raise ValueError(f"size must be one of {', '.join(SIZES)}; got {size!r}")
+    check_size(size)
     shape = SIZES[size]
     config = LlamaConfig(
         **shape,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from marl.debate.protocol import Protocol
 from marl.debate.settings import SFT, Training
 from marl.debate.workers import processes
+from marl.lock import locked
 from rqe._plain import write_whole
 
 if TYPE_CHECKING:
@@ -115,15 +116,31 @@ def reproduce(
     seed : int
     tell : callable
         Called with lines of text, each with the seconds since the start.
-    """
-    from marl.debate.problems import generate_problems, read_problems, write_problems
-    from marl.debate.report import evaluate_runs
-    from marl.debate.runs import open_run
 
+    Raises
+    ------
+    ValueError
+        If there is no such size, or the folder holds another experiment or is in use by another
+        process.
+    """
+    from marl.debate.models import check_size
+
+    for size in plan.sizes:  # before the folder becomes this plan's
+        check_size(size)
     out, start = Path(out), time.perf_counter()
 
     def say(line: str) -> None:
         tell(f"[{time.perf_counter() - start:5.0f} s] {line}")
+
+    with locked(out, ValueError):
+        return _reproduced(plan, out, workers, seed, say)
+
+
+def _reproduced(plan: Plan, out: Path, workers: int, seed: int, say: Tell) -> str:
+    """Run what is missing of an experiment; return its gates and tables."""
+    from marl.debate.problems import generate_problems, read_problems, write_problems
+    from marl.debate.report import evaluate_runs
+    from marl.debate.runs import open_run
 
     _same_plan(plan, seed, out)
     data = out / "problems.jsonl"
@@ -168,7 +185,6 @@ def _same_plan(plan: Plan, seed: int, out: Path) -> None:
         found = json.loads(place.read_text(encoding="utf-8"))
         if {**found, "seeds": plan.seeds} != wanted or found["seeds"] > plan.seeds:
             raise ValueError(f"{out} holds another experiment; name another folder")
-    out.mkdir(parents=True, exist_ok=True)
     write_whole(place, json.dumps(wanted, indent=2).encode())
 
 

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -22,10 +23,13 @@ from marl.debate.protocol import Protocol
 from marl.debate.seeds import derive
 from marl.debate.settings import Training
 from marl.debate.trainer import Trainer
+from marl.lock import locked
 from rqe._plain import write_whole
 
 SCHEMA = "marl.debate/1"
 _CONFIG, _METRICS = "config.json", "metrics.csv"
+
+Report = Callable[[Trainer, dict[str, float]], None]
 
 
 @dataclass(frozen=True)
@@ -166,7 +170,7 @@ def train(
     every: int = 20,
     device: str = "cpu",
     checkpointing: bool = False,
-    report: Callable[[Trainer, dict[str, float]], None] | None = None,
+    report: Report | None = None,
 ) -> Run:
     """Train a team, or go on where an interrupted run stopped; return the finished run.
 
@@ -192,30 +196,37 @@ def train(
     Raises
     ------
     RunError
-        If the folder holds another run, one on other problems, or a damaged one.
+        If the folder holds another run, one on other problems, or a damaged one, or is in use by
+        another process.
     """
     out, crew = Path(out), launched(device)
-    if crew.leads:
-        _claim(out, config)
-    crew.wait()
-    trainer = _trainer(config, problems, crew, device, checkpointing)
+    with locked(out, RunError) if crew.leads else nullcontext():
+        if crew.leads:
+            _claim(out, config)
+        crew.wait()
+        trainer = _trainer(config, problems, crew, device, checkpointing)
+        _finish(trainer, out, every, report)
+        crew.wait()
+    return open_run(out)
+
+
+def _finish(trainer: Trainer, out: Path, every: int, report: Report | None) -> None:
+    """Make all updates that are missing behind the newest checkpoint."""
     newest = checkpoints.newest(out)
     if newest is not None:
         checkpoints.restore(trainer, newest)
     rows = _rows(out / _METRICS, trainer.update)
-    crew.wait()  # all have read the checkpoint before the next one replaces it
-    while trainer.update < config.training.updates:
+    trainer.crew.wait()  # all have read the checkpoint before the next one replaces it
+    while trainer.update < trainer.training.updates:
         metrics = trainer.step()
-        if not crew.leads:
+        if not trainer.crew.leads:
             continue
         rows.append({"update": float(trainer.update), **metrics})
         if report is not None:
             report(trainer, metrics)
-        if trainer.update % every == 0 or trainer.update == config.training.updates:
+        if trainer.update % every == 0 or trainer.update == trainer.training.updates:
             _write_rows(out / _METRICS, rows)  # first: rows beyond a checkpoint are left out
             checkpoints.save(trainer, out)
-    crew.wait()
-    return open_run(out)
 
 
 def _trainer(
@@ -235,9 +246,13 @@ def _trainer(
 
 
 def _claim(out: Path, config: RunConfig) -> None:
-    """Write the settings, or raise if the folder belongs to other ones."""
+    """Write the settings, or raise if the folder holds checkpoints of other ones.
+
+    Before the first checkpoint there is nothing to lose: settings that could not even begin, such
+    as the wrong name of a model, do not keep the folder from the right ones.
+    """
     place = out / _CONFIG
-    if place.exists():
+    if place.exists() and checkpoints.newest(out) is not None:
         found = RunConfig.from_dict(read_json(place), place)
         if found != config:
             ours, theirs = config.to_dict(), found.to_dict()
@@ -247,7 +262,6 @@ def _claim(out: Path, config: RunConfig) -> None:
                 "name another folder, or repeat the settings to go on with that run"
             )
         return
-    out.mkdir(parents=True, exist_ok=True)
     write_whole(place, json.dumps(config.to_dict(), indent=2).encode())
 
 

@@ -1,6 +1,7 @@
 """The gates tell the deaf, copiers of places, readers of tags, and a lesson learnt from none."""
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,7 +11,15 @@ from marl.debate import gates
 from marl.debate.drill import drill, judge
 from marl.debate.episode import FixedSpeaker
 from marl.debate.evaluate import Outcome
-from marl.debate.gates import ceiling, disagreements, reading_test, tag_test
+from marl.debate.gates import (
+    Gate,
+    ceiling,
+    disagreements,
+    read_gates,
+    reading_test,
+    tag_test,
+    write_gates,
+)
 from marl.debate.protocol import Protocol
 from marl.debate.settings import Training
 
@@ -115,3 +124,21 @@ def test_a_model_without_numbers_cannot_be_judged(problems, make_agent):
     few = problems["train"][:3]
     with pytest.raises(ValueError, match="the agent makes no mistakes"):
         judge(make_agent(0), few, few, training, Protocol(max_new_tokens=1), seed=0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"value": "0.3"}, "value must be of type float; got '0.3'"),
+        ({"passed": "no"}, "passed must be of type bool; got 'no'"),
+        ({"n": True}, "n must be of type int; got True"),
+        ({"extra": 1}, "unexpected keyword argument 'extra'"),
+    ],
+)
+def test_verdicts_of_other_types_are_refused_as_they_are_read(tmp_path, changes, words):
+    place, gate = tmp_path / "gates.json", Gate("reading", 0.3, 0.2, True, 100, "detail")
+    write_gates(place, [gate])
+    assert read_gates(place) == [gate]
+    place.write_text(json.dumps([asdict(gate) | changes]))
+    with pytest.raises(ValueError, match=rf"gates\.json: not verdicts .*{words}"):
+        read_gates(place)

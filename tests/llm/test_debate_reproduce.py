@@ -14,6 +14,7 @@ from marl.debate.protocol import Protocol
 from marl.debate.reproduce import FULL, QUICK, Plan, _make_model, reproduce
 from marl.debate.settings import SFT, Training
 from marl.debate.tables import misled, training_row, training_table
+from marl.lock import locked
 
 TINY = Plan(
     sizes=("tiny",),
@@ -77,6 +78,20 @@ def test_settings_of_a_size_hold_unless_the_plan_says_others():
     plan = dataclasses.replace(FULL, sft=mine)
     assert plan.supervised("medium") == mine
     assert plan.record()["sft"]["medium"] == dataclasses.asdict(mine)
+
+
+def test_a_folder_is_for_one_process(tmp_path):
+    with (
+        locked(tmp_path / "debate", ValueError),
+        pytest.raises(ValueError, match="debate: another process is working here"),
+    ):
+        reproduce(tmp_path / "debate", plan=TINY, workers=1)
+
+
+def test_a_size_that_is_none_leaves_the_folder_alone(tmp_path):
+    with pytest.raises(ValueError, match=r"size must be one of tiny, .*; got 'smal'"):
+        reproduce(tmp_path, plan=dataclasses.replace(TINY, sizes=("tiny", "smal")), workers=1)
+    assert not list(tmp_path.iterdir())
 
 
 def test_plans_compare_like_with_like():

@@ -4,6 +4,8 @@ import dataclasses
 import json
 import math
 import shutil
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -14,7 +16,7 @@ from marl.debate.episode import FixedSpeaker, ModelSpeaker, hold
 from marl.debate.evaluate import outcome
 from marl.debate.generate import answer_logits
 from marl.debate.learn import centred, divergence, price_to_go, rewards
-from marl.debate.models import load_agent
+from marl.debate.models import ModelNotFoundError, load_agent
 from marl.debate.protocol import Protocol
 from marl.debate.runs import RunConfig, open_run, train
 from marl.debate.settings import SFT, Training
@@ -203,6 +205,41 @@ def test_an_interrupted_run_goes_on_exactly(tmp_path, problems, folders, algo):
         assert torch.equal(parameters(whole.agent(seat)), parameters(cut.agent(seat)))
     assert cut.finished
     assert len(list(cut.path.glob("checkpoint-*"))) == 1
+
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from marl.lock import locked
+with locked(Path(sys.argv[1]), ValueError):
+    print("mine", flush=True)
+    time.sleep(300)
+"""
+
+
+def test_a_folder_is_for_one_process_until_that_is_killed(tmp_path, problems, folders):
+    training = Training(algo="ippo", debates=8, **SMALL)
+    config = RunConfig(folders, "problems.jsonl", training, SHORT)
+    words = [sys.executable, "-c", HOLDER, str(tmp_path / "run")]
+    with subprocess.Popen(words, stdout=subprocess.PIPE) as other:
+        try:
+            assert other.stdout is not None
+            assert other.stdout.readline() == b"mine\n"
+            with pytest.raises(RunError, match="run: another process is working here; wait for it"):
+                train(config, problems["train"], tmp_path / "run")
+            assert [p.name for p in (tmp_path / "run").iterdir()] == [".lock"]
+        finally:
+            other.kill()
+    assert train(config, problems["train"], tmp_path / "run").finished
+
+
+def test_settings_that_cannot_begin_leave_the_folder_to_the_right_ones(tmp_path, problems, folders):
+    training = Training(algo="ippo", debates=8, **SMALL)
+    wrong = RunConfig((folders[0], str(tmp_path / "typo")), "problems.jsonl", training, SHORT)
+    with pytest.raises(ModelNotFoundError, match="typo"):
+        train(wrong, problems["train"], tmp_path / "run")
+    right = dataclasses.replace(wrong, agents=folders)
+    assert train(right, problems["train"], tmp_path / "run").config == right
 
 
 def test_adapters_learn_and_load(tmp_path, problems, folders):

@@ -180,3 +180,13 @@ def test_chat_models_are_asked_in_their_own_format():
 def test_bad_protocols(changes, words):
     with pytest.raises(ValueError, match=words):
         Protocol(**changes)
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path):
+    """Not the neighbour that is written first."""
+    parts = generate_problems(10, seed=0)
+    for place, kind in ((tmp_path / "no" / "p.jsonl", FileNotFoundError), (tmp_path, OSError)):
+        with pytest.raises(kind) as caught:
+            write_problems(place, parts)
+        assert (caught.value.filename, caught.value.filename2) == (str(place), None)
+    assert not list(tmp_path.parent.glob(f".{tmp_path.name}-*"))

@@ -22,6 +22,7 @@ jax = pytest.importorskip("jax")
 import marl  # noqa: E402
 import marl.run  # noqa: E402
 from marl.checkpoint import CheckpointError, load_arrays, save_arrays  # noqa: E402
+from marl.lock import locked  # noqa: E402
 from marl.metrics import MetricsFile, interval_rows, read_metrics  # noqa: E402
 from marl.progress import STALLED, Progress, Watchdog  # noqa: E402
 from marl.run import load_run, run_config, train_run, train_runs  # noqa: E402
@@ -168,11 +169,17 @@ def test_another_run_in_the_folder_is_named(train_tiny, tiny_run):
         train_run(tiny_run.env, algo, tiny_run.path, steps=128, seeds=2, log_every=3)
 
 
+def test_settings_that_cannot_begin_leave_the_folder_to_the_right_ones(train_tiny, tmp_path):
+    algo = marl.SRPO(n_envs=4, n_steps=8, hidden=(8, 8), risk_weight=0.25, minibatches=16)
+    with pytest.raises(ValueError, match="minibatches must divide the 8 samples"):
+        train_run(marl.make_env("kitchen"), algo, tmp_path, steps=128, seeds=2)
+    assert train_tiny(tmp_path).algo.name == "ippo"
+
+
 def test_two_processes_do_not_share_a_folder(train_tiny, tmp_path):
-    tmp_path.joinpath("run").mkdir()
     with (
-        marl.run._locked(tmp_path / "run"),
-        pytest.raises(CheckpointError, match="another process"),
+        locked(tmp_path / "run", CheckpointError),
+        pytest.raises(CheckpointError, match="run: another process is working here"),
     ):
         train_tiny(tmp_path / "run")
 

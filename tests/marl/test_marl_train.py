@@ -296,7 +296,8 @@ TEXT: Any = "2e6"
         (lambda: marl.preset("kitchn", "srpo"), ValueError, "did you mean 'kitchen'"),
         (lambda: marl.SRPO().total_updates(2_000_000), ValueError, "nearest below is 1998848"),
         (lambda: marl.IPPO().round_steps(100), ValueError, "at least 1024"),
-        (lambda: marl.IPPO().round_steps(math.inf), ValueError, "steps must be .* finite; got inf"),
+        (lambda: marl.IPPO().round_steps(math.inf), ValueError, "at most 2147483647, got inf"),
+        (lambda: marl.IPPO().round_steps(1e30), ValueError, r"at most 2147483647, got 1e\+30"),
         (lambda: marl.IPPO().round_steps(TEXT), ValueError, "steps must be .* got '2e6'"),
         (
             lambda: marl.make_algo("ippo", hidden="64"),
