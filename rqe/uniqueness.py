@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rqe._input import checked_game
+from rqe._input import checked_game, index
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -155,8 +155,7 @@ def interaction(game: NormalFormGame, player: int) -> float:
     >>> interaction(rqe.catalog.load("free-riding"), 0)
     1.0
     """
-    if not 0 <= player < checked_game(game).n_players:
-        raise ValueError(f"player must be from 0 to {game.n_players - 1}; got {player}")
+    index("player", player, checked_game(game).n_players)
     own_first = np.moveaxis(game.payoffs[player], player, 0)
     table = own_first.reshape(len(own_first), -1)
     if len(table) * table.size > _AFFORDABLE:

@@ -301,6 +301,20 @@ def test_results_come_as_text_frame_latex_json_and_pickle():
     assert r"$\infty$" in infinite.to_latex()
 
 
+def test_latex_says_what_was_fixed_and_what_is_at_a_boundary():
+    """A reader of the table must not take tau = 1 for an estimate, nor 0 for an inner one."""
+    found = rqe.fit(PENNIES, [[40, 60], [20, 80]], model="rqe", fixed={"tau": 1.0})
+    for i in (1, 2):
+        assert rf"$\tau_{{{i}}}$ (fixed) & 1 & -- & -- & -- \\" in found.to_latex().splitlines()
+    infinite = rqe.fit(PENNIES, [[0.5, 0.5], [0.2, 0.8]], n=1000, model="qre")
+    assert infinite.boundary
+    lines = infinite.to_latex().splitlines()
+    assert any("$^{*}$ &" in line for line in lines)
+    assert r"\multicolumn{5}{l}{$^{*}$ at the boundary of its range} \\" in lines
+    warned = [line for line in lines if line.startswith("% warning: ")]
+    assert len(warned) == len(infinite.warnings)
+
+
 def test_the_estimator_has_scikit_learns_manners():
     made = rqe.RQEEstimator(model="qre", fixed=None)
     assert made.get_params()["model"] == "qre"

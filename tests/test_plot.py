@@ -139,6 +139,32 @@ def test_bad_choices(options, message):
         plot.plot_branch(make_branch(), **options)
 
 
+ANY: Any = plot
+
+
+@pytest.mark.parametrize(
+    ("draw", "message"),
+    [
+        (lambda: ANY.plot_strategies(3), "solution must be an rqe.Solution; got int"),
+        (lambda: ANY.plot_branch(make_solution()), "branch must be an rqe.Branch; got Solution"),
+        (lambda: ANY.plot_path(GAME), "branch must be an rqe.Branch; got NormalFormGame"),
+        (lambda: ANY.plot_diagram(make_branch()), "diagram must be an rqe.Diagram; got Branch"),
+        (lambda: ANY.plot_outcomes(make_solution()), "results must be an rqe.Branch or a sequence"),
+        (
+            lambda: ANY.plot_outcomes({"a": [1]}),
+            r"results\['a'\]\[0\] must be an rqe.Solution; got",
+        ),
+        (lambda: ANY.plot_simplex("x"), r"results\[0\] must be an rqe.Solution or an rqe.Solut"),
+        (lambda: ANY.plot_simplex(make_solution(), player="a"), "player must be from 0 to 1; got"),
+        (lambda: ANY.figure(make_solution()), "results must be a sequence of solutions and bra"),
+        (lambda: ANY.figure([GAME]), r"results\[0\] must be an rqe.Solution or an rqe.Branch; got"),
+    ],
+)
+def test_what_cannot_be_drawn_is_named(draw, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        draw()
+
+
 def test_nothing_to_draw():
     with pytest.raises(ValueError, match="at least one solution or branch"):
         plot.figure([])

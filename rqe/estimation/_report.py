@@ -101,21 +101,23 @@ def fit_text(fit: Fit, errors: str) -> str:
 
 def fit_latex(fit: Fit, errors: str) -> str:
     """Return the table that `Fit.to_latex` returns."""
-    symbols = {"tau": r"\tau", "eps": r"\varepsilon", "lam": r"\lambda"}
-    lines = [
+    lines = [*(f"% warning: {text}" for text in fit.warnings)]
+    lines += [
         r"\begin{tabular}{lrrrr}",
         r"\toprule",
         r"parameter & estimate & std.\ err. & \multicolumn{2}{c}{95\% interval} \\",
         r"\midrule",
     ]
     for row in fit.rows(errors):
-        kind, _, role = row["parameter"].partition("_")
-        name = f"${symbols[kind]}{f'_{{{role}}}' if role else ''}$" if kind in symbols else kind
+        name = _symbol(row["parameter"]) + (r"$^{*}$" if row["boundary"] else "")
         cells = [number(row["estimate"], 6)] + [
             number(row[key]) for key in ("std_err", "low", "high")
         ]
         shown = [r"$\infty$" if cell == "inf" else cell or "--" for cell in cells]
         lines.append(" & ".join([name, *shown]) + r" \\")
+    for given, value in fit.model.fixed.items():
+        shown_value = r"$\infty$" if math.isinf(value) else f"{value:g}"
+        lines.append(rf"{_symbol(given)} (fixed) & {shown_value} & -- & -- & -- \\")
     lines += [
         r"\midrule",
         rf"log-likelihood & {fit.log_likelihood:.3f} & & & \\",
@@ -123,7 +125,16 @@ def fit_latex(fit: Fit, errors: str) -> str:
         rf"BIC & {fit.bic:.3f} & & & \\",
         rf"choices & {fit.data.n_choices:g} & & & \\",
     ]
+    if fit.boundary:
+        lines += [r"\midrule", r"\multicolumn{5}{l}{$^{*}$ at the boundary of its range} \\"]
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"])
+
+
+def _symbol(parameter: str) -> str:
+    """Return a parameter such as "tau_1" as LaTeX writes it."""
+    symbols = {"tau": r"\tau", "eps": r"\varepsilon", "lam": r"\lambda"}
+    kind, _, role = parameter.partition("_")
+    return f"${symbols[kind]}{f'_{{{role}}}' if role else ''}$" if kind in symbols else kind
 
 
 def fit_html(fit: Fit) -> str:

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from rqe._input import instance
 from rqe.branch import Branch
+from rqe.concepts import whole
 from rqe.plot._style import WIDTH, matplotlib
 from rqe.plot.branch import HEIGHT, plot_branch
 from rqe.plot.strategies import plot_strategies, strategies_height
+from rqe.solution import Solution
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-    from rqe.solution import Solution
 
 
 def figure(results: Sequence[Solution | Branch], *, columns: int = 1) -> Figure:
@@ -37,11 +40,18 @@ def figure(results: Sequence[Solution | Branch], *, columns: int = 1) -> Figure:
     ------
     ImportError
         If matplotlib is not installed.
-    ValueError
-        If there is nothing to draw.
+    TypeError, ValueError
+        If there is nothing to draw, or something else than solutions and branches.
     """
+    if isinstance(results, Solution | Branch) or not np.iterable(results):
+        raise TypeError(
+            f"results must be a sequence of solutions and branches; got {type(results).__name__}"
+        )
     if not results:
         raise ValueError("results must hold at least one solution or branch; got none")
+    for k, result in enumerate(results):
+        instance(f"results[{k}]", result, Solution, Branch)
+    whole("columns", columns)
     make_figure = matplotlib("matplotlib.figure").Figure
     columns = min(columns, len(results))
     blocks = [results[k : k + columns] for k in range(0, len(results), columns)]

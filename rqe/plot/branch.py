@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rqe._input import index, instance
+from rqe.branch import Branch
 from rqe.concepts import one_of
 from rqe.plot._style import (
     AXIS_LABELS,
@@ -24,8 +26,6 @@ from rqe.plot._style import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
-
-    from rqe.branch import Branch
 
     Array = NDArray[np.float64]
 
@@ -62,14 +62,15 @@ def plot_branch(
     ------
     ImportError
         If matplotlib is not installed.
-    ValueError
-        If the branch has no such axis, no such player, or no points.
+    TypeError, ValueError
+        If `branch` is none, or has no such axis, no such player, or no points.
 
     Notes
     -----
     Points are joined by straight lines. For a smooth curve, trace with more of them:
     ``rqe.trace(..., solver=rqe.PrincipalBranch(predictor_error=1e-4))``.
     """
+    instance("branch", branch, Branch)
     axis = _axis_of(branch, x, player)
     if ax is None:
         ax = new_axes(HEIGHT)
@@ -110,8 +111,8 @@ def _axis_of(branch: Branch, x: str | None, player: int | None) -> _Axis:
     if player is None:
         changing = np.ptp(np.where(np.isinf(branch.values), -1.0, branch.values), axis=0) > 0.0
         player = int(changing.argmax())
-    elif not 0 <= player < branch.game.n_players:
-        raise ValueError(f"player must be from 0 to {branch.game.n_players - 1}; got {player}")
+    else:
+        index("player", player, branch.game.n_players)
     values = branch.values[:, player]
     if kind == "lam":
         with np.errstate(divide="ignore"):

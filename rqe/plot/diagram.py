@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rqe._input import index, instance
+from rqe.branch import Branch
 from rqe.concepts import one_of
+from rqe.diagram import Diagram
 from rqe.plot._style import (
     AXIS_LABELS,
     COLOURS,
@@ -26,8 +29,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rqe.bifurcation.stability import Stability
-    from rqe.branch import Branch
-    from rqe.diagram import Diagram
     from rqe.games import NormalFormGame
 
     Array = NDArray[np.float64]
@@ -77,12 +78,13 @@ def plot_diagram(
     ------
     ImportError
         If matplotlib is not installed.
-    ValueError
-        If there is no such player, action, axis or dynamics.
+    TypeError, ValueError
+        If `diagram` is none, or there is no such player, action, axis or dynamics.
     """
+    instance("diagram", diagram, Diagram)
     one_of("dynamics", dynamics, DYNAMICS)
-    _check_index("player", player, diagram.game.n_players)
-    _check_index("action", action, diagram.game.shape[player])
+    index("player", player, diagram.game.n_players)
+    index("action", action, diagram.game.shape[player])
     lam = _lam(diagram.parameter, x)
     if ax is None:
         ax = new_axes(_HEIGHT)
@@ -129,7 +131,10 @@ def plot_path(branch: Branch, ax: Axes | None = None) -> Axes:
     ------
     ImportError
         If matplotlib is not installed.
+    TypeError
+        If `branch` is none.
     """
+    instance("branch", branch, Branch)
     if ax is None:
         ax = new_axes(_HEIGHT)
     game, t = branch.game, branch.values[:, 0]
@@ -147,12 +152,6 @@ def plot_path(branch: Branch, ax: Axes | None = None) -> Axes:
     tidy(ax, "both")
     ax.legend(loc="upper left", bbox_to_anchor=(1.02, 1.0), frameon=False, fontsize="small")
     return ax
-
-
-def _check_index(name: str, index: int, count: int) -> None:
-    """Raise unless 0 <= index < count."""
-    if isinstance(index, bool) or not isinstance(index, int) or not 0 <= index < count:
-        raise ValueError(f"{name} must be from 0 to {count - 1}; got {index!r}")
 
 
 def _lam(parameter: str, x: str | None) -> bool:

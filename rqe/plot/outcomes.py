@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from rqe._input import instance
 from rqe.branch import Branch
 from rqe.concepts import one_of
 from rqe.free_riding import collaboration
@@ -68,8 +69,9 @@ def plot_outcomes(
     ------
     ImportError
         If matplotlib is not installed.
-    ValueError
-        If there is nothing to draw, a name is unknown, or the game has no shared reward.
+    TypeError, ValueError
+        If there is nothing to draw, or something else, a name is unknown, or the game has no shared
+        reward.
 
     Examples
     --------
@@ -82,6 +84,7 @@ def plot_outcomes(
     if x is not None:
         one_of("x", x, tuple(AXIS_LABELS))
     paths = dict(results) if isinstance(results, Mapping) else {"": results}
+    _check_paths(paths)
     if not paths or any(not len(path) for path in paths.values()):
         raise ValueError("results must hold at least one equilibrium per curve; got none")
     curves = {words: _curve(path, x) for words, path in paths.items()}
@@ -106,6 +109,21 @@ class _Curve(NamedTuple):
     parameter: str
     game: NormalFormGame
     strategies: tuple[Array, ...]
+
+
+def _check_paths(paths: Mapping[str, Path]) -> None:
+    """Raise unless each is a branch or a sequence of solutions."""
+    for name, path in paths.items():
+        if isinstance(path, Branch):
+            continue
+        place = f"results[{name!r}]" if name else "results"
+        if isinstance(path, Solution) or not np.iterable(path):
+            raise TypeError(
+                f"{place} must be an rqe.Branch or a sequence of solutions; "
+                f"got {type(path).__name__}"
+            )
+        for k, solution in enumerate(path):
+            instance(f"{place}[{k}]", solution, Solution)
 
 
 def _curve(path: Path, x: str | None) -> _Curve:

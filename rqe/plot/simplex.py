@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rqe._input import index, instance
 from rqe.branch import Branch
 from rqe.concepts import Concept, flag
 from rqe.plot._replies import reply_curve, reply_field
@@ -22,13 +23,13 @@ from rqe.plot._style import (
     short,
 )
 from rqe.solution import Solution
+from rqe.solution_set import SolutionSet
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import ArrayLike, NDArray
 
     from rqe.games.normal_form import NormalFormGame
-    from rqe.solution_set import SolutionSet
 
     Array = NDArray[np.float64]
     Result = Solution | SolutionSet | Branch
@@ -73,9 +74,9 @@ def plot_simplex(
     ------
     ImportError
         If matplotlib is not installed.
-    ValueError
-        If there is nothing to draw, the results are of different games, or the game is neither 2x2
-        nor gives the player three actions.
+    TypeError, ValueError
+        If there is nothing to draw, or something else, the results are of different games, or the
+        game is neither 2x2 nor gives the player three actions.
 
     Examples
     --------
@@ -164,10 +165,16 @@ def plot_best_responses(
 
 def _listed(results: Result | Sequence[Result]) -> list[Result]:
     """Return the results as a list, checked to be of one game."""
-    single = hasattr(results, "concept")
-    shown: list[Result] = [results] if single else list(results)  # type: ignore[arg-type, list-item]
+    kinds = (Solution, SolutionSet, Branch)
+    if isinstance(results, kinds):
+        return [results]
+    if not np.iterable(results):
+        instance("results", results, *kinds)
+    shown = list(results)
     if not shown:
         raise ValueError("results must hold at least one solution, set or branch; got none")
+    for k, result in enumerate(shown):
+        instance(f"results[{k}]", result, *kinds)
     if any(result.game != shown[0].game for result in shown):
         raise ValueError("results must be of one game; got several")
     return shown
@@ -189,8 +196,7 @@ def _is_square(game: NormalFormGame) -> bool:
 
 def _check(game: NormalFormGame, player: int) -> None:
     """Raise unless there is a picture of the game."""
-    if not 0 <= player < game.n_players:
-        raise ValueError(f"player must be from 0 to {game.n_players - 1}; got {player}")
+    index("player", player, game.n_players)
     if not _is_square(game) and game.shape[player] != 3:
         raise ValueError(
             f"game must be 2x2, or player {player} have three actions; got shape {game.shape}"

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rqe import report
+from rqe._input import instance
+from rqe.concepts import whole
 from rqe.plot._style import COLOURS, GREY, SMALL, heading, named, new_axes, short, tidy
+from rqe.solution import Solution
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from rqe.solution import Solution
 
 _MAX_BARS = 40
 
@@ -39,7 +40,12 @@ def plot_strategies(
     ------
     ImportError
         If matplotlib is not installed.
+    TypeError, ValueError
+        If `solution` is none, or `max_actions` no positive integer.
     """
+    instance("solution", solution, Solution)
+    if max_actions is not None:
+        whole("max_actions", max_actions)
     limit = max_actions or shown_bars(solution)
     if ax is None:
         ax = new_axes(strategies_height(solution, limit))
