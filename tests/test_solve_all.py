@@ -302,3 +302,20 @@ def test_the_summary_says_what_was_not_followed():
     names = ("principal branch", "branch not followed", "branch not followed")
     text = dataclasses.replace(found, branches=names).summary()
     assert "1, 2 on a branch that was not followed" in text
+
+
+def test_one_equilibrium_that_cannot_be_certified_is_not_called_several():
+    """At tau = inf worst cases tie: a theorem says that there is one; no proof says which."""
+    game = rqe.NormalFormGame(
+        [
+            [[-1.0, 2.0, -1.0], [0.0, -1.0, -1.0], [2.0, 2.0, -2.0]],
+            [[2.0, 2.0, -1.0], [0.0, 0.0, 1.0], [0.0, -2.0, 2.0]],
+        ]
+    )
+    found = rqe.solve_all(game, np.inf, 0.5)
+    assert len(found) == 1
+    assert not found.complete
+    assert found.status == SetStatus.SEARCHED
+    assert "exactly one equilibrium" in found.notes[0]
+    assert "only residual and regret say how near" in found.notes[-1]
+    assert "several or none" not in " ".join(found.notes)

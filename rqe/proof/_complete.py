@@ -31,6 +31,7 @@ class Verdict:
     undecided: bool = False
     out_of_time: bool = False
     final: bool = False  # more time would change nothing
+    unique: bool = False  # there is exactly one equilibrium, whether found or not
 
 
 def by_theorem(pool: Pool) -> Verdict | None:
@@ -38,7 +39,8 @@ def by_theorem(pool: Pool) -> Verdict | None:
     theorem = uniqueness.theorem(pool.game, pool.concept)
     if theorem is None:
         return None
-    return Verdict(len(pool.solutions) == 1, f"proved: exactly one equilibrium, by {theorem}")
+    note = f"proved: exactly one equilibrium, by {theorem}"
+    return Verdict(len(pool.solutions) == 1, note, final=True, unique=True)
 
 
 def in_plane(pool: Pool, deadline: float) -> Verdict:
@@ -54,7 +56,8 @@ def in_plane(pool: Pool, deadline: float) -> Verdict:
         replies.append(planar.Reply(rows, tau, eps, pool.concept))
     if replies[0].sign * replies[1].sign <= 0:
         complete = len(pool.solutions) == 1
-        return Verdict(complete, "proved: exactly one equilibrium, by monotone best responses")
+        note = "proved: exactly one equilibrium, by monotone best responses"
+        return Verdict(complete, note, unique=True)
     circle = planar.Circle(*replies)
     roots = planar.roots(circle, deadline)
     unmatched = 0

@@ -271,7 +271,7 @@ class _Search:
         players = uniqueness.dependent(game, pool.concept)
         verdict = _complete.by_theorem(pool)
         if verdict is not None:
-            return dataclasses.replace(verdict, final=True)
+            return verdict
         share = math.inf if left is None else left if seconds == math.inf else 0.1 * left
         deadline = time.monotonic() + min(seconds, share)
         if game.shape == (2, 2):
@@ -294,7 +294,7 @@ def _set(pool: Pool, verdict: Verdict, done: list[str], branches: Branches | Non
     elif verdict.out_of_time:
         status = SetStatus.TIME_LIMIT
     else:
-        degenerate = verdict.undecided or pool.doubtful
+        degenerate = verdict.undecided or (pool.doubtful and not verdict.unique)
         status = SetStatus.DEGENERATE if degenerate else SetStatus.SEARCHED
     notes = [verdict.note, "searched: " + ", ".join(done)]
     found = sorted(_named(pool, branches), key=_rank)
@@ -307,15 +307,20 @@ def _set(pool: Pool, verdict: Verdict, done: list[str], branches: Branches | Non
     elif pool.doubtful:
         doubtful = [((0, _UNKNOWN), solution, proof) for solution, proof in pool.doubtful]
         found += sorted(doubtful, key=_rank)
-        notes.append(
-            f"the last {len(pool.doubtful)} could not be certified, see `certificates`: a "
-            "bifurcation is near, and there may be one equilibrium, several or none"
-        )
+        notes.append(_doubts(len(pool.doubtful), verdict))
     return SolutionSet(
         pool.game, pool.concept, tuple(s for _, s, _ in found), verdict.complete, status,
         tuple(notes), certificates=tuple(c for *_, c in found),
         branches=tuple(name for (_, name), *_ in found),
     )  # fmt: skip
+
+
+def _doubts(count: int, verdict: Verdict) -> str:
+    """Return what is to be said of answers without a certificate."""
+    text = f"the last {count} could not be certified, see `certificates`: "
+    if verdict.unique:
+        return text + "only residual and regret say how near the equilibrium is"
+    return text + "a bifurcation is near, and there may be one equilibrium, several or none"
 
 
 _UNKNOWN = "branch not followed"
