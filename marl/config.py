@@ -86,12 +86,8 @@ class RunConfig:
 
     def differences(self, other: RunConfig) -> list[str]:
         """Settings that differ, for people: ``["algo.tau: 10.0, not 1.0", ...]``."""
-        mine, theirs = _flat(self.to_dict()), _flat(other.to_dict())
-        return [
-            f"{name}: {mine.get(name)!r}, not {theirs.get(name)!r}"
-            for name in sorted(mine | theirs)
-            if name.split(".")[0] in _IDENTITY and mine.get(name) != theirs.get(name)
-        ]
+        mine, theirs = self.to_dict(), other.to_dict()
+        return differing({k: mine[k] for k in _IDENTITY}, {k: theirs[k] for k in _IDENTITY})
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready content of ``config.json``."""
@@ -159,6 +155,16 @@ def _git() -> str | None:
         return ask("rev-parse", "HEAD") + ("+" if ask("status", "--porcelain", "-uno") else "")
     except (OSError, subprocess.SubprocessError):
         return None
+
+
+def differing(mine: dict[str, Any], theirs: dict[str, Any]) -> list[str]:
+    """Return what differs between nested settings: ``["algo.tau: 10.0, not 1.0", ...]``."""
+    mine, theirs = _flat(mine), _flat(theirs)
+    return [
+        f"{name}: {mine.get(name)!r}, not {theirs.get(name)!r}"
+        for name in sorted(mine | theirs)
+        if mine.get(name) != theirs.get(name)
+    ]
 
 
 def _flat(content: dict[str, Any], prefix: str = "") -> dict[str, Any]:

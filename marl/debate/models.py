@@ -207,8 +207,10 @@ def _load(name: str | Path, dtype: str) -> tuple[Any, Any]:
                 folder, is_trainable=True, dtype=dtype, **options
             )
         else:
+            # an adapter's file names its base, which is to be found from any working directory
+            place = folder.resolve() if folder.exists() else name
             model = AutoModelForCausalLM.from_pretrained(
-                name, dtype=dtype, use_safetensors=True, **options
+                place, dtype=dtype, use_safetensors=True, **options
             )
         return model, AutoTokenizer.from_pretrained(name, **options)
     except (OSError, ValueError, RuntimeError) as error:

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from marl.config import differing
 from marl.debate import checkpoints
 from marl.debate.checkpoints import RunError, read_json
 from marl.debate.crew import Crew, launched
@@ -255,10 +256,9 @@ def _claim(out: Path, config: RunConfig) -> None:
     if place.exists() and checkpoints.newest(out) is not None:
         found = RunConfig.from_dict(read_json(place), place)
         if found != config:
-            ours, theirs = config.to_dict(), found.to_dict()
-            changed = [key for key in ours if ours[key] != theirs.get(key)]
+            told = "; ".join(differing(config.to_dict(), found.to_dict()))
             raise RunError(
-                f"{out} holds a run with other settings ({', '.join(changed)} differ); "
+                f"{out} holds a run with other settings ({told}); "
                 "name another folder, or repeat the settings to go on with that run"
             )
         return

@@ -6,6 +6,7 @@ import math
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -255,6 +256,17 @@ def test_adapters_learn_and_load(tmp_path, problems, folders):
     assert float(gap.abs().max()) > 0.0
 
 
+def test_adapters_find_their_model_from_any_working_directory(
+    tmp_path, problems, folders, monkeypatch
+):
+    monkeypatch.chdir(Path(folders[0]).parent)
+    near = (Path(folders[0]).name, Path(folders[0]).name)
+    config = RunConfig(near, "problems.jsonl", Training(debates=8, **SMALL), SHORT, lora=2)
+    run = train(config, problems["train"], tmp_path / "run")
+    monkeypatch.chdir(tmp_path)
+    assert run.agent(0).trainable
+
+
 def test_bfloat16_trains_adapters_in_float32(tmp_path, problems, folders):
     """A run in bfloat16 learns, is cut off, and goes on exactly."""
     training = Training(algo="ippo", debates=16, eps=0.1, **SMALL)
@@ -306,7 +318,7 @@ def test_damaged_and_foreign_runs_are_refused(tmp_path, problems, folders):
     with pytest.raises(RunError, match="begun with other problems than those that --data holds"):
         train(config, problems["train"][::-1], run.path)
     other = dataclasses.replace(config, seed=9)
-    with pytest.raises(RunError, match=r"other settings \(seed differ\)"):
+    with pytest.raises(RunError, match=r"other settings \(seed: 9, not 0\)"):
         train(other, problems["train"], run.path)
     longer = dataclasses.replace(training, debates=16)
     damaged = tmp_path / "damaged"
