@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import os
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,9 +73,16 @@ class Agent:
         return {name: p for name, p in self.model.named_parameters() if p.requires_grad}
 
     def save(self, folder: str | Path) -> None:
-        """Write model (safetensors; the adapter alone for LoRA) and tokenizer into a folder."""
-        self.model.save_pretrained(folder, safe_serialization=True)
-        self.tokenizer.save_pretrained(folder)
+        """Write model (safetensors; the adapter alone for LoRA) and tokenizer into a folder.
+
+        Every file appears whole, and none before all are written.
+        """
+        partial = Path(folder) / ".partial"
+        shutil.rmtree(partial, ignore_errors=True)
+        self.model.save_pretrained(partial, safe_serialization=True)
+        self.tokenizer.save_pretrained(partial)
+        shutil.copytree(partial, folder, copy_function=os.replace, dirs_exist_ok=True)
+        shutil.rmtree(partial)
 
 
 def build_model(size: str, tokenizer: Any, *, seed: int, context: int = 320) -> Agent:

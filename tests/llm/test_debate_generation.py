@@ -21,6 +21,27 @@ def asked(problems, n=6):
     ]
 
 
+def test_a_model_is_saved_whole_or_not_at_all(make_agent, tmp_path, monkeypatch):
+    """Cut off while it is saved, the model that was there before is there still."""
+    old, new = make_agent(0), make_agent(1)
+    old.save(tmp_path / "model")
+    before = {p.name: p.read_bytes() for p in (tmp_path / "model").iterdir()}
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(new.tokenizer, "save_pretrained", stop)
+        with pytest.raises(KeyboardInterrupt):
+            new.save(tmp_path / "model")
+    files = [p for p in (tmp_path / "model").iterdir() if p.is_file()]
+    assert {p.name: p.read_bytes() for p in files} == before
+    new.save(tmp_path / "model")
+    assert not [p for p in (tmp_path / "model").iterdir() if p.is_dir()]
+    weights, ours = load_agent(tmp_path / "model").model.state_dict(), new.model.state_dict()
+    assert all(torch.equal(weights[name], ours[name]) for name in ours)
+
+
 def test_the_tokenizer_keeps_every_character(problems, tokenizer):
     for p in problems["test"]:
         text = later_prompt(p.question, p.answer, "#### 90210", own_first=False, tokenizer=None)
