@@ -119,5 +119,8 @@ def write_whole(target: str | Path, data: bytes) -> None:
         except BaseException:
             neighbour.unlink()
             raise
-    except OSError as error:  # the file that was asked for, not its neighbour
+    except OSError as error:
+        if error.errno is None:  # not the system's
+            raise
+        # the file that was asked for, not its neighbour
         raise OSError(error.errno, error.strerror, str(target)) from None
