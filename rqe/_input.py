@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Integral, Real
+from numbers import Real
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,12 +35,6 @@ def instance(name: str, value: object, *kinds: type) -> None:
     if not isinstance(value, kinds):
         known = " or ".join(f"an rqe.{kind.__name__}" for kind in kinds)
         raise TypeError(f"{name} must be {known}; got {type(value).__name__}")
-
-
-def index(name: str, value: int, count: int) -> None:
-    """Raise unless ``value`` is a whole number from 0 to count - 1."""
-    if isinstance(value, bool) or not isinstance(value, Integral) or not 0 <= value < count:
-        raise ValueError(f"{name} must be from 0 to {count - 1}; got {value!r}")
 
 
 def tolerance(tol: float) -> float:

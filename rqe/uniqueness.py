@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rqe._input import checked_game, index
+from rqe._input import checked_game
+from rqe.games._checks import check_index
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -155,7 +156,7 @@ def interaction(game: NormalFormGame, player: int) -> float:
     >>> interaction(rqe.catalog.load("free-riding"), 0)
     1.0
     """
-    index("player", player, checked_game(game).n_players)
+    check_index("player", player, checked_game(game).n_players)
     own_first = np.moveaxis(game.payoffs[player], player, 0)
     table = own_first.reshape(len(own_first), -1)
     if len(table) * table.size > _AFFORDABLE:

@@ -15,6 +15,7 @@ GAME = rqe.catalog.load("stag-hunt")
 SOLVED: Any = rqe.solve(GAME, 1.0, 1.0)
 CONCEPT = rqe.Concept.of(GAME, 1.0, 1.0)
 TEAM = rqe.AggregativeGame(1.0, 1.0, [1.0, 1.0])
+PAIR_GAME = TEAM.to_quadratic()
 HALF = [[0.5, 0.5], [0.5, 0.5]]
 LOGS = [np.log([0.5, 0.5])] * 2
 PAIR = np.array(["kl", "kl"])
@@ -46,6 +47,12 @@ PAIR = np.array(["kl", "kl"])
         (lambda: SOLVED.summary(max_actions=-1), ValueError, "max_actions must be at least 1"),
         (lambda: SOLVED.to_latex(max_actions="2"), TypeError, "max_actions must be an integer"),
         (lambda: ANY.trace(GAME, eps=1).summary(max_points=-3), ValueError, "max_points must be"),
+        (lambda: PAIR_GAME.quadratic(-1), ValueError, "i must be from 0 to 1; got -1"),
+        (lambda: PAIR_GAME.block(0, 0, 2), ValueError, "k must be from 0 to 1; got 2"),
+        (lambda: PAIR_GAME.utilities("a"), TypeError, "actions must hold real numbers"),
+        (lambda: TEAM.reward([["a"], ["b"]]), TypeError, "actions must hold real numbers"),
+        (lambda: ANY.QuadraticGame.from_own_rows(np.eye(2), dims=5), TypeError, "dims must hold"),
+        (lambda: ANY.uniqueness.interaction(GAME, "a"), ValueError, "player must be from 0"),
         (lambda: ANY.solve_all(GAME, starts="10"), TypeError, "starts must be an integer"),
         (lambda: ANY.solve_all(GAME, starts=float("nan")), TypeError, "starts must be an integer"),
         (lambda: ANY.solve_all(GAME, max_dimensions=None), TypeError, "max_dimensions must be an"),

@@ -202,6 +202,12 @@ def check_text(value: str, name: str) -> str:
     return value
 
 
+def check_index(name: str, value: int, count: int) -> None:
+    """Raise unless ``value`` is a whole number from 0 to count - 1."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or not 0 <= value < count:
+        raise ValueError(f"{name} must be from 0 to {count - 1}; got {value!r}")
+
+
 def check_orders(
     players: ArrayLike | None,
     actions: Sequence[ArrayLike] | None,

@@ -48,7 +48,10 @@ def own_rows(rows: Any, dims: Any) -> tuple[Array, tuple[int, ...]]:
     matrix = checks.numbers(rows, "rows", 2).copy()
     if matrix.shape[0] != matrix.shape[1] or len(matrix) < 2:
         raise ValueError(f"rows must be a square matrix of 2 rows or more; got {matrix.shape}")
-    given = [1] * len(matrix) if dims is None else list(dims)
+    try:
+        given = [1] * len(matrix) if dims is None else list(dims)
+    except TypeError:
+        raise TypeError(f"dims must hold one dimension per player; got {dims!r}") from None
     sizes = _dims(given, len(given), len(matrix))
     for i, own in enumerate(places(sizes) if max(sizes) > 1 else ()):
         matrix[own, own] = checks.symmetric(matrix[own, own], f"own block of player {i}")

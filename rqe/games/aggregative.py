@@ -193,7 +193,7 @@ class AggregativeGame:
 
     def _profiles(self, actions: ArrayLike) -> Array:
         """`actions` as an array that ends in (N, n)."""
-        profiles = np.asarray(actions, dtype=float)
+        profiles: Array = _checks.real_array(actions, "actions").astype(float)
         if profiles.shape[-2:] != (self.n_players, len(self._target)):
             raise ValueError(
                 f"actions must have shape (..., {self.n_players}, {len(self._target)}), one row "

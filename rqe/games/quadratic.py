@@ -211,11 +211,12 @@ class QuadraticGame:
 
     def others(self, i: int) -> Array | None:
         """Return H^i with rows and columns of player i set to zero, (D, D), or None if all zero."""
+        _checks.check_index("i", i, self.n_players)
         return self._others[i]
 
     def quadratic(self, i: int) -> Array:
         """Return H^i, shape (D, D), a new array."""
-        kept = self._others[i]
+        kept = self.others(i)
         matrix = np.zeros_like(self._rows) if kept is None else kept.copy()
         own = self._places[i]
         matrix[own] = self._rows[own]
@@ -224,11 +225,13 @@ class QuadraticGame:
 
     def block(self, i: int, j: int, k: int) -> Array:
         """Return H^i_jk, shape (n_j, n_k), a new array; players counted from 0."""
+        for name, player in (("j", j), ("k", k)):
+            _checks.check_index(name, player, self.n_players)
         return self.quadratic(i)[self._places[j], self._places[k]].copy()
 
     def utilities(self, actions: ArrayLike) -> Array:
         """Utility of every player at stacked action profiles: shape (..., D) to (..., N)."""
-        a = np.asarray(actions, dtype=float)
+        a = _checks.real_array(actions, "actions").astype(float)
         if a.shape[-1:] != (len(self._rows),):
             raise ValueError(
                 f"actions must have shape (..., {len(self._rows)}), the players' actions stacked; "

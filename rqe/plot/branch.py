@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rqe._input import index, instance
+from rqe._input import instance
 from rqe.branch import Branch
 from rqe.concepts import one_of
+from rqe.games._checks import check_index
 from rqe.plot._style import (
     AXIS_LABELS,
     COLOURS,
@@ -112,7 +113,7 @@ def _axis_of(branch: Branch, x: str | None, player: int | None) -> _Axis:
         changing = np.ptp(np.where(np.isinf(branch.values), -1.0, branch.values), axis=0) > 0.0
         player = int(changing.argmax())
     else:
-        index("player", player, branch.game.n_players)
+        check_index("player", player, branch.game.n_players)
     values = branch.values[:, player]
     if kind == "lam":
         with np.errstate(divide="ignore"):

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rqe._input import index, instance
+from rqe._input import instance
 from rqe.branch import Branch
 from rqe.concepts import one_of
 from rqe.diagram import Diagram
+from rqe.games._checks import check_index
 from rqe.plot._style import (
     AXIS_LABELS,
     COLOURS,
@@ -83,8 +84,8 @@ def plot_diagram(
     """
     instance("diagram", diagram, Diagram)
     one_of("dynamics", dynamics, DYNAMICS)
-    index("player", player, diagram.game.n_players)
-    index("action", action, diagram.game.shape[player])
+    check_index("player", player, diagram.game.n_players)
+    check_index("action", action, diagram.game.shape[player])
     lam = _lam(diagram.parameter, x)
     if ax is None:
         ax = new_axes(_HEIGHT)

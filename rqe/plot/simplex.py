@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rqe._input import index, instance
+from rqe._input import instance
 from rqe.branch import Branch
 from rqe.concepts import Concept, flag
+from rqe.games._checks import check_index
 from rqe.plot._replies import reply_curve, reply_field
 from rqe.plot._style import (
     COLOURS,
@@ -196,7 +197,7 @@ def _is_square(game: NormalFormGame) -> bool:
 
 def _check(game: NormalFormGame, player: int) -> None:
     """Raise unless there is a picture of the game."""
-    index("player", player, game.n_players)
+    check_index("player", player, game.n_players)
     if not _is_square(game) and game.shape[player] != 3:
         raise ValueError(
             f"game must be 2x2, or player {player} have three actions; got shape {game.shape}"
