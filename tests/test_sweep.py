@@ -5,6 +5,7 @@ import inspect
 import itertools
 import json
 import multiprocessing
+import shutil
 import textwrap
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from typing import Any
@@ -197,6 +198,15 @@ def test_a_part_half_written_is_no_part(tmp_path):
     assert sweep(STAG, [0.0, 1.0], 1.0, path=tmp_path).attrs["points"] == 2
 
 
+def test_a_part_of_another_sweep_is_refused(tmp_path):
+    """Rows must not be counted twice."""
+    sweep(STAG, [0.0, 1.0], 1.0, path=tmp_path)
+    shutil.copy(tmp_path / "part-00001.parquet", tmp_path / "part-00007.parquet")
+    for again in (lambda: read_sweep(tmp_path), lambda: sweep(STAG, [0, 1], 1, path=tmp_path)):
+        with pytest.raises(ValueError, match=r"part-00007\.parquet is no part of this sweep"):
+            again()
+
+
 @pytest.mark.parametrize(
     ("change", "named"),
     [
@@ -350,6 +360,11 @@ def test_command(tmp_path, capsys):
     assert read_sweep(folder).attrs["points"] == 6
     assert main(["sweep", "stag-hunt", "--out", folder]) == 2
     assert "holds another sweep" in capsys.readouterr().err
+
+
+def test_command_takes_a_game_once(capsys):
+    assert main(["sweep", "stag-hunt", "stag-hunt", "--tau", "1"]) == 2
+    assert "GAME: each game once; got stag-hunt twice" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

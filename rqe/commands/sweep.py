@@ -87,6 +87,9 @@ def _sweep(arguments: argparse.Namespace, load: Callable[[str], Any]) -> int:
     """Compute the table, write it, and say how many points failed."""
     if arguments.csv != "-":
         check_output("--csv", arguments.csv, (".csv",))
+    twice = [name for name in arguments.games if arguments.games.count(name) > 1]
+    if twice:
+        raise CommandError(f"GAME: each game once; got {twice[0]} twice")
     games = {name: load(name) for name in arguments.games}
     frame = _table(games, arguments)
     if arguments.csv:

@@ -27,7 +27,7 @@ class Store:
     """
 
     def __init__(self, path: Any, request: dict[str, Any], n_parts: int) -> None:
-        self.folder = Path(path)
+        self.folder, self.n_parts = Path(path), n_parts
         wanted = {"schema": _SCHEMA, "parts": n_parts, "request": _plain.jsonable(request)}
         if self.folder.exists() and any(self.folder.iterdir()):
             _agree(self.folder, read_manifest(self.folder), wanted)
@@ -38,7 +38,7 @@ class Store:
 
     def parts(self) -> dict[int, Path]:
         """Return the parts that are there, by number."""
-        return part_files(self.folder)
+        return part_files(self.folder, self.n_parts)
 
     def write(self, number: int, frame: pd.DataFrame) -> None:
         """Write a part, whole or not at all."""
@@ -47,10 +47,17 @@ class Store:
         _plain.write_whole(self.folder / f"part-{number:05d}.parquet", buffer.getvalue())
 
 
-def part_files(folder: Path) -> dict[int, Path]:
-    """Return the paths of the parts by number, in order; temporary files are none."""
+def part_files(folder: Path, n_parts: int) -> dict[int, Path]:
+    """Return the paths of the parts by number, in order; temporary files are none.
+
+    A part that the sweep does not have is an error: its rows would be another sweep's.
+    """
     found = ((_PART.fullmatch(path.name), path) for path in folder.iterdir())
-    return dict(sorted((int(match[1]), path) for match, path in found if match))
+    parts = dict(sorted((int(match[1]), path) for match, path in found if match))
+    for number, path in parts.items():
+        if number >= n_parts:
+            raise ValueError(f"path: {path} is no part of this sweep, whose last is {n_parts - 1}")
+    return parts
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -65,7 +72,9 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     except ValueError as error:
         raise ValueError(f"path: {file} is not the manifest of a sweep: {error}") from error
     if not isinstance(manifest, dict) or not (
-        manifest.get("schema") == _SCHEMA and isinstance(manifest.get("request"), dict)
+        manifest.get("schema") == _SCHEMA
+        and isinstance(manifest.get("request"), dict)
+        and isinstance(manifest.get("parts"), int)
     ):
         raise ValueError(f"path: {file} is not the manifest of a sweep ({_SCHEMA})")
     return manifest

@@ -163,8 +163,8 @@ def read_sweep(path: str | PathLike[str]) -> pandas.DataFrame:
     folder = Path(path)
     if not folder.is_dir():
         raise ValueError(f"path must be the folder of a sweep; {folder} is no folder")
-    read_manifest(folder)
-    return _counted(_joined([pd.read_parquet(file) for file in part_files(folder).values()]))
+    files = part_files(folder, read_manifest(folder)["parts"])
+    return _counted(_joined([pd.read_parquet(file) for file in files.values()]))
 
 
 def _joined(frames: list[pandas.DataFrame]) -> pandas.DataFrame:
