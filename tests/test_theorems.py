@@ -264,6 +264,21 @@ def test_a_symmetric_equilibrium_is_not_said_to_have_a_mirror():
     assert evidence.note.endswith("differ by 0, which says nothing")
 
 
+def test_two_symmetric_equilibria_refute_uniqueness():
+    reward = [
+        [0.62, 0.75, 0.83, 0.71, 0.45],
+        [0.75, 0.53, 0.86, 0.21, 0.85],
+        [0.83, 0.86, 0.11, 0.80, 0.91],
+        [0.71, 0.21, 0.80, 0.98, 0.89],
+        [0.45, 0.85, 0.91, 0.89, 0.48],
+    ]
+    game = rqe.NormalFormGame.collaborative(reward, [0.63, 0.20, 0.15, 0.57, 0.97])
+    evidence = theorems.by_name("uniqueness-kl-entropy").check(game, 19.3, 0.0773)
+    assert not evidence.holds
+    assert evidence.margin == pytest.approx(1.0 - (19.3 * 0.0773) ** 2)
+    assert "two symmetric RQE" in evidence.note
+
+
 def test_bred_games_are_counted_where_they_have_an_equilibrium(monkeypatch):
     found = []
     monkeypatch.setattr(_climb, "solved", lambda games: found.append(solved(games)) or found[-1])

@@ -134,7 +134,18 @@ _CROWDED = Claim(_crowded, _describe, _MIRROR)
 
 def check_entropy(game: Any, tau: Any, eps: Any, *, starts: Any = ()) -> Evidence:
     """Return the least margin of the (KL, entropy) claim in one symmetric collaborative game."""
-    return _finite.check(_CROWDED, game, tau, eps, starts=starts)
+    worst = _finite.check(_CROWDED, game, tau, eps, starts=starts)
+    if worst.witness is None or worst.margin < math.inf:
+        return worst
+    found = list(_finite.equilibria(game, tau, eps, starts))  # all symmetric: do they agree?
+    profiles = np.array([solution.strategies[0] for solution in found])
+    distance = 0.5 * np.abs(profiles - profiles[0]).sum(1)
+    k = int(distance.argmax())
+    if not distance[k] > _APART:
+        return worst
+    product = (_finite.parameter("eps", eps) * _finite.parameter("tau", tau)) ** 2
+    note = f"eps_1 tau_1 eps_2 tau_2 = {product:.6g} and two symmetric RQE {distance[k]:.6g} apart"
+    return Evidence(1.0 - product >= -_finite.ROUNDING, 1.0 - product, found[k], note)
 
 
 def search_entropy(rng: Generator, examples: int, progress: Progress) -> Search:
