@@ -259,7 +259,9 @@ def free_riding_bound(game: NormalFormGame, tau: float, eps: float, kind: str = 
     target = float(found.interaction) / (2.0 * eps) / eps / tau  # eps^2 may vanish
     if _divergence(1.0 - 1e-15) <= target:
         return spread
-    upper = min(1.0 - 1e-15, math.sqrt(target / 2.0) + 1e-300)  # t log(...) >= 2 t^2
+    upper = min(1.0 - 1e-15, math.sqrt(target / 2.0))  # t log(...) = 2 t^2 (1 + t^2 / 3 + ...)
+    if target <= 1e-13:  # where the second term is no more than rounding
+        return spread * upper
     share = brentq(lambda t: _divergence(t) - target, 0.0, upper, xtol=1e-300, rtol=1e-14)
     return spread * float(share)
 

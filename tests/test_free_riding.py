@@ -110,6 +110,13 @@ def test_bound_and_its_inverse(kind, degree):
     assert rqe.free_riding_bound(RECORD, tau, 0.02, kind) == pytest.approx(degree, rel=1e-9)
 
 
+@pytest.mark.parametrize("power", [10, 16.85, 17, 20.2, 24, 100, 300])
+def test_the_sharp_bound_at_any_tau(power):
+    tau, gamma, eps = 10.0**power, float(constants(*symmetric(RECORD)).interaction), 17.8
+    leading = math.sqrt(gamma / tau) / (2.0 * eps)  # t log((1 + t) / (1 - t)) = 2 t^2 + ...
+    assert rqe.free_riding_bound(RECORD, tau, eps) == pytest.approx(leading, rel=1e-8)
+
+
 def test_values_of_the_specification():
     degree = 0.683404
     limit = rqe.risk_aversion_for(RECORD, degree, 0.02, "published")

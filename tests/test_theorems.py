@@ -3,6 +3,7 @@
 import contextlib
 import io
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import pytest
 import rqe
 from rqe import theorems
 from rqe.theorems import (
+    _climb,
     _families,
     _shrink,
     example_4_1,
@@ -109,6 +111,14 @@ def test_corollary_rules_out_free_riding():
     assert evidence.margin == math.inf  # no equilibrium at which the players differ
 
 
+def test_corollary_of_semidefinite_rewards_can_fail():
+    log_x = np.log([[[0.7, 0.2, 0.1], [0.1, 0.2, 0.7]]])  # as if it were an equilibrium
+    for reward, margin in ((np.eye(3), -1.0), (1.0 - np.eye(3), 1.0), (np.ones((3, 3)), 0.0)):
+        one = Batch(reward[None], np.zeros((1, 3)), np.ones(1), np.ones(1), log_x)
+        scaled = margin if np.ptp(reward) else 0.0
+        assert identity._definite(one)[0] == pytest.approx(scaled, abs=1e-12)
+
+
 def test_example_4_2_counts():
     for tau, count in ((0.0, 3), (0.5, 3), (0.828, 3), (0.8288, 1), (10.0, 1)):
         assert len(example_4_2.profiles(tau)) == count
@@ -142,6 +152,18 @@ def test_theorem_1_with_equal_matrix_costs_holds_and_with_different_ones_fails()
     first = theorem_1.check(scalar, [0.5, 0.2], [1.5, 0.4])
     second = theorem_1.check_matrix_costs(same, [0.5, 0.2], [1.5, 0.4])
     assert first.margin == pytest.approx(second.margin, rel=1e-9)
+
+
+def test_matrix_costs_are_judged_by_the_shortfall_alone():
+    costs, eps = [np.eye(2), 2.0 * np.eye(2)], 0.5
+    met = theorem_1.matrix_costs(np.eye(2), [0.0, 0.0], costs)
+    assert theorem_1.check_matrix_costs(met, 0.1, eps).margin == math.inf
+    near, far = (
+        theorem_1.check_matrix_costs(theorem_1.matrix_costs(np.eye(2), target, costs), 0.1, eps)
+        for target in ([1e-9, 0.0], [1.0, 0.0])
+    )
+    assert near.holds
+    assert near.margin == pytest.approx(far.margin)
 
 
 def test_tau_that_changes_nothing_is_left_out():
@@ -227,6 +249,51 @@ def test_margins_say_nothing_of_symmetric_equilibria():
     assert identity._interaction(one)[0] == math.inf
 
 
+@pytest.mark.parametrize("theorem", [t for t in QUICK if t.name.startswith("theorem-2")])
+def test_additive_rewards_at_tau_0_divide_nothing_by_nothing(theorem):
+    game = rqe.NormalFormGame.collaborative([[0, 0], [0, 0]], [0.0, 1.0])
+    evidence = theorem.check(game, 0.0, 1.0)
+    assert evidence.holds
+    assert evidence.margin == math.inf
+
+
+def test_a_symmetric_equilibrium_is_not_said_to_have_a_mirror():
+    game = rqe.NormalFormGame.collaborative([[1, 0], [0, 1]], [0.0, 0.0])
+    evidence = theorems.by_name("uniqueness-kl-entropy").check(game, 1.0, 1.0)
+    assert evidence.margin == math.inf
+    assert evidence.note.endswith("differ by 0, which says nothing")
+
+
+def test_two_symmetric_equilibria_refute_uniqueness():
+    reward = [
+        [0.62, 0.75, 0.83, 0.71, 0.45],
+        [0.75, 0.53, 0.86, 0.21, 0.85],
+        [0.83, 0.86, 0.11, 0.80, 0.91],
+        [0.71, 0.21, 0.80, 0.98, 0.89],
+        [0.45, 0.85, 0.91, 0.89, 0.48],
+    ]
+    game = rqe.NormalFormGame.collaborative(reward, [0.63, 0.20, 0.15, 0.57, 0.97])
+    evidence = theorems.by_name("uniqueness-kl-entropy").check(game, 19.3, 0.0773)
+    assert not evidence.holds
+    assert evidence.margin == pytest.approx(1.0 - (19.3 * 0.0773) ** 2)
+    assert "two symmetric RQE" in evidence.note
+
+
+def test_bred_games_are_counted_where_they_have_an_equilibrium(monkeypatch):
+    found = []
+    monkeypatch.setattr(_climb, "solved", lambda games: found.append(solved(games)) or found[-1])
+    search = _climb.search(theorem_2._claim("sharp"), np.random.default_rng(0), 300, lambda _: None)
+    assert search.tried == sum(int(some.sum()) for some in found) < sum(map(len, found))
+
+
+def test_breeding_tells_of_a_failure_that_is_not_clear():
+    claim = theorem_2._claim("sharp")
+    shifted = replace(claim, margins=lambda batch: claim.margins(batch) - 0.75)
+    search = _climb.search(shifted, np.random.default_rng(0), 2000, lambda _: None)
+    assert _climb._CLEAR < search.margin < 0.0
+    assert search.counterexample.evidence.margin < 0.0
+
+
 def test_registry():
     assert theorems.names() == tuple(t.name for t in theorems.all())
     assert theorems.by_name("identity").true
@@ -283,6 +350,8 @@ def test_uniqueness_is_claimed_only_where_the_condition_holds():
     assert weak.check(game, 0.5, 0.5).margin == math.inf  # 16 k = 1, not above
     assert weak.check(game, 0.5, 0.51).margin == pytest.approx(1.0, abs=1e-3)
     assert theorems.by_name("uniqueness-strong").check(game, 0.9, 0.9).margin == math.inf
+    unknown = weak.check(game, [math.inf, 1.0], [0.0, 1.0])  # inf * 0
+    assert "not claimed" in unknown.note
 
 
 @pytest.mark.slow

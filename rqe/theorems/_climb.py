@@ -15,7 +15,7 @@ import numpy as np
 from rqe.theorems import _families
 from rqe.theorems._base import Least, Progress, Search
 from rqe.theorems._batch import Array, Batch, join, newton, solved
-from rqe.theorems._finite import Claim, confirmed
+from rqe.theorems._finite import ROUNDING, Claim, confirmed
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -26,6 +26,7 @@ _ROUNDS = 250
 _TOURNAMENT = 10
 _CLEAR = -0.2
 _ACTIONS = 4
+_NOTE = "bred from families of near-coordination games; rewards span [0, 1], costs lie in it"
 
 
 def search(
@@ -33,42 +34,49 @@ def search(
 ) -> Search:
     """Breed games, restarting with new ones, until the claim clearly fails or enough are judged.
 
-    At least `patience` games are judged, whatever `examples` says.
+    Judged are games at an equilibrium. At least `patience` games are bred, whatever `examples`
+    says. A failure that never grew clear is told at the end.
     """
-    least, examples = Least(progress), max(examples, patience)
-    note = "bred from families of near-coordination games; rewards span [0, 1], costs lie in it"
-    while least.tried < examples:
-        games, margins = _founders(claim, rng)
-        least.add(_POOL * _POPULATION, float(margins.min()))
+    least, bred = Least(progress), 0
+    lowest = -ROUNDING
+    closest: Batch | None = None
+    while least.tried < examples or bred < patience:
+        games, margins = _founders(claim, rng, least)
+        bred += _POOL * _POPULATION
         for k in range(_ROUNDS):
-            games, margins = _generation(claim, rng, games, margins)
-            least.add(len(games), float(margins.min()))
+            games, margins = _generation(claim, rng, games, margins, least)
+            bred += len(games)
             if margins.min() < _CLEAR:
                 found = confirmed(claim, games.pick([int(margins.argmin())]), _spans_unit)
                 if found is not None:
-                    return Search(least.tried, least.margin, found, note)
+                    return Search(least.tried, least.margin, found, _NOTE)
             if k % _TOURNAMENT == _TOURNAMENT - 1:
                 order = np.argsort(margins)
                 quarter = len(order) // 4
                 order[-quarter:] = order[:quarter]
                 games, margins = games.pick(order), margins[order]
-            if least.tried >= examples:
+            if least.tried >= examples and bred >= patience:
                 break
-    return Search(least.tried, least.margin, None, note)
+        if margins.min() < lowest:
+            lowest, closest = float(margins.min()), games.pick([int(margins.argmin())])
+    shown = None if closest is None else confirmed(claim, closest, _spans_unit)
+    return Search(least.tried, least.margin, shown, _NOTE)
 
 
-def _founders(claim: Claim, rng: Generator) -> tuple[Batch, Array]:
+def _founders(claim: Claim, rng: Generator, least: Least) -> tuple[Batch, Array]:
     """The best of many drawn games, at equilibria; little noise and moderate risk aversion."""
     count = _POOL * _POPULATION
     games = _families.loose(rng, count, _ACTIONS)
     eps = np.exp(rng.uniform(np.log(0.01), np.log(0.05), count))
     games = newton(replace(games, eps=eps, tau=rng.uniform(0.1, 1.0, count) / eps))
-    margins = _margins(claim, games)
+    margins = _judged(claim, games, least)
     best = np.argsort(margins)[:_POPULATION]
     return games.pick(best), margins[best]
 
 
-def _generation(claim: Claim, rng: Generator, games: Batch, margins: Array) -> tuple[Batch, Array]:
+def _generation(
+    claim: Claim, rng: Generator, games: Batch, margins: Array, least: Least
+) -> tuple[Batch, Array]:
     """Change every game, and keep what lowers its margin."""
     count, n = games.cost.shape
     size = rng.choice([0.02, 0.1, 0.3], (count, 1))
@@ -85,16 +93,18 @@ def _generation(claim: Claim, rng: Generator, games: Batch, margins: Array) -> t
         games.log_x,
     )
     changed = newton(changed, max_steps=15)
-    found = _margins(claim, changed)
+    found = _judged(claim, changed, least)
     better = found < margins
     pool = join([games, changed])
     kept = np.where(better, count + np.arange(count), np.arange(count))
     return pool.pick(kept), np.where(better, found, margins)
 
 
-def _margins(claim: Claim, games: Batch) -> Array:
-    """Margins at equilibria, inf elsewhere."""
-    margins: Array = np.where(solved(games), claim.margins(games), np.inf)
+def _judged(claim: Claim, games: Batch, least: Least) -> Array:
+    """Margins at equilibria, which are counted; inf elsewhere."""
+    found = solved(games)
+    margins: Array = np.where(found, claim.margins(games), np.inf)
+    least.add(int(found.sum()), float(margins.min()))
     return margins
 
 

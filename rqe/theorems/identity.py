@@ -69,9 +69,11 @@ def _definite(batch: Batch) -> Array:
     """How far R is from semidefinite, at equilibria in which the players differ; else inf."""
     n = batch.cost.shape[-1]
     centre = np.eye(n) - 1.0 / n
-    least = np.linalg.eigvalsh(centre @ batch.reward @ centre)[:, 0]
-    span = np.maximum(np.ptp(batch.reward, axis=(1, 2)), 1e-300)
-    out: Array = np.where(batch.distance > ASYMMETRIC, -least / span, np.inf)
+    span = np.ptp(batch.reward, axis=(1, 2))
+    unit = np.where(span > 0.0, span, 1.0)[:, None, None]
+    # The constant vector has eigenvalue 0 whatever R is: + 1 moves it to n, above all others.
+    least = np.linalg.eigvalsh(centre @ batch.reward @ centre / unit + 1.0)[:, 0]
+    out: Array = np.where(batch.distance > ASYMMETRIC, -least, np.inf)
     return out
 
 

@@ -225,10 +225,12 @@ def check_matrix_costs(game: QuadraticGame, tau: Any, eps: Any) -> Evidence:
         raise ValueError("game must be made by rqe.theorems.theorem_1.matrix_costs for this claim")
     taus = per_player("tau", tau, game.n_players).copy()
     before = rqe.solve(game, taus, eps)
-    base, loss = shared_reward(game, before)
+    _, loss = shared_reward(game, before)
+    if not loss > 0.0:
+        return Evidence(True, math.inf, before, "no shortfall is left that tau could reduce")
 
-    def rise(raised: Array) -> float:
-        return (shared_reward(game, rqe.solve(game, raised, eps))[0] - base) / loss
+    def rise(raised: Array) -> float:  # no tau moves the noise
+        return 1.0 - shared_reward(game, rqe.solve(game, raised, eps))[1] / loss
 
     return _least_rise(taus, before.tau_limits, rise, before)
 

@@ -48,7 +48,7 @@ def margins(batch: Batch, kind: str) -> Array:
     silent = (batch.distance <= ASYMMETRIC) | (batch.degree <= ROUNDING)
     # A little less than the degree: near t = 1 the sharp bound would judge its rounding error.
     limit = threshold(found, np.minimum(batch.degree, found.spread) * _SHY, batch.eps, kind)
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):  # 0 / 0 only where silent
         out: Array = np.where(silent, np.inf, 1.0 - batch.tau / limit)
     return out
 

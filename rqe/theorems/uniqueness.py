@@ -60,7 +60,8 @@ def check(game: Any, tau: Any, eps: Any, *, condition: str = "weak", starts: Any
         raise ValueError(f"game must have two players for this claim; got {game.n_players}")
     product = math.prod(concept.tau.tolist() + concept.eps.tolist())
     least = _LEAST[condition]
-    if product < least or (condition == "weak" and product == least):
+    claimed = product > least or (condition == "strong" and product == least)
+    if not claimed:  # nor where it is inf * 0, which no comparison accepts
         return Evidence(
             True, math.inf, None, f"not claimed at eps_1 tau_1 eps_2 tau_2 = {product:g}"
         )
@@ -117,9 +118,11 @@ def _crowded(batch: Batch) -> Array:
 
 def _describe(batch: Batch) -> str:
     product = float((batch.eps[0] * batch.tau[0]) ** 2)
+    apart = float(batch.distance[0])
+    mirror = "so that its mirror image is another" if apart > _APART else "which says nothing"
     return (
         f"eps_1 tau_1 eps_2 tau_2 = {product:.6g} and an RQE in which the players differ by "
-        f"{batch.distance[0]:.6g}, so that its mirror image is another"
+        f"{apart:.6g}, {mirror}"
     )
 
 
@@ -131,7 +134,18 @@ _CROWDED = Claim(_crowded, _describe, _MIRROR)
 
 def check_entropy(game: Any, tau: Any, eps: Any, *, starts: Any = ()) -> Evidence:
     """Return the least margin of the (KL, entropy) claim in one symmetric collaborative game."""
-    return _finite.check(_CROWDED, game, tau, eps, starts=starts)
+    worst = _finite.check(_CROWDED, game, tau, eps, starts=starts)
+    if worst.witness is None or worst.margin < math.inf:
+        return worst
+    found = list(_finite.equilibria(game, tau, eps, starts))  # all symmetric: do they agree?
+    profiles = np.array([solution.strategies[0] for solution in found])
+    distance = 0.5 * np.abs(profiles - profiles[0]).sum(1)
+    k = int(distance.argmax())
+    if not distance[k] > _APART:
+        return worst
+    product = (_finite.parameter("eps", eps) * _finite.parameter("tau", tau)) ** 2
+    note = f"eps_1 tau_1 eps_2 tau_2 = {product:.6g} and two symmetric RQE {distance[k]:.6g} apart"
+    return Evidence(1.0 - product >= -_finite.ROUNDING, 1.0 - product, found[k], note)
 
 
 def search_entropy(rng: Generator, examples: int, progress: Progress) -> Search:
