@@ -112,8 +112,8 @@ def improve(
 
     Gradients are accumulated over pieces of ``micro_batch`` debates of about equal length, and
     summed over processes. The same answer to the same prompt is computed once.
-    Debates whose whole group earned the same teach nothing and are left out, of the entropy too,
-    unless something else is charged on their tokens.
+    Debates whose whole group earned the same teach nothing and are left out, of the mean entropy
+    too (0 where nothing is left), unless something else is charged on their tokens.
     """
     pulls = tuple(pulls)
     everything = bool(pulls) or eps != 0.0 or head is not None
@@ -127,7 +127,7 @@ def improve(
     for _ in range(training.epochs):
         for p in learned:  # zero, not None: moments go on, and processes sum equal shapes
             p.grad = torch.zeros_like(p)
-        totals = dict.fromkeys(("loss", "entropy", "clipped", "pull"), 0.0)
+        totals = dict.fromkeys(("loss", "entropy", "clipped", "pull", "heard"), 0.0)
         for piece in _pieces(merged, everything, training.micro_batch):
             loss, parts = _loss(agent, piece, training.clip, temperature, eps, pulls)
             (loss / tokens).backward()
@@ -140,6 +140,8 @@ def improve(
         optimiser.step()
     agent.model.eval()
     # Each process has counted its part of all tokens; what counts is the mean over processes.
+    share = float(crew.sum(torch.tensor(totals.pop("heard"), device=learned[0].device)))
+    totals["entropy"] /= share or 1.0
     return {name: value * crew.size for name, value in totals.items()}
 
 
@@ -224,6 +226,7 @@ def _loss(
         "entropy": float(entropy.detach().masked_fill(~mask, 0.0).sum()),
         "clipped": float(clipped.sum()),
         "pull": float(pulled.detach().masked_fill(~mask, 0.0).sum()),
+        "heard": float((times * mask).sum()),
     }
 
 

@@ -81,3 +81,25 @@ def test_copies_teach_what_they_teach_one_by_one(tokenizer, make_agent):
     assert metrics["clipped"] > 0.0
     for p, g in zip(agent.model.parameters(), wanted, strict=True):
         torch.testing.assert_close(p.grad, g / norm.clamp(min=1.0), atol=2e-5, rtol=1e-3)
+
+
+def test_entropy_is_the_mean_over_the_tokens_that_teach(tokenizer, make_agent):
+    """However many debates teach nothing, it is that of a batch of the others alone."""
+    agent = make_agent(0)
+    heard = copies(agent, tokenizer)
+    few = torch.tensor([3, 4])
+    taught = heard.rows(few)
+    with torch.no_grad():
+        log_probs = answer_logits(agent.model, taught, 1.0)
+    each = -(log_probs.exp() * log_probs).sum(dim=-1)
+    gains = torch.zeros(9)
+    gains[few] = torch.tensor([1.0, -1.0])
+    advantages = gains[:, None].expand(-1, heard.answer_mask.shape[1])
+    for gain, wanted in ((advantages, each[taught.answer_mask].mean()), (0.0 * advantages, 0.0)):
+        metrics = improve(
+            agent, torch.optim.SGD(agent.model.parameters(), lr=0.0),
+            Lesson([heard], [gain], [gains]), Training(debates=8, questions=2, group=2),
+            temperature=1.0,
+        )  # fmt: skip
+        assert metrics["entropy"] == pytest.approx(float(wanted), rel=1e-4)
+        assert "heard" not in metrics
