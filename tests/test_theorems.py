@@ -281,7 +281,12 @@ def test_two_symmetric_equilibria_refute_uniqueness():
 
 def test_bred_games_are_counted_where_they_have_an_equilibrium(monkeypatch):
     found = []
-    monkeypatch.setattr(_climb, "solved", lambda games: found.append(solved(games)) or found[-1])
+
+    def noted(games):
+        found.append(solved(games))
+        return found[-1]
+
+    monkeypatch.setattr(_climb, "solved", noted)
     search = _climb.search(theorem_2._claim("sharp"), np.random.default_rng(0), 300, lambda _: None)
     assert search.tried == sum(int(some.sum()) for some in found) < sum(map(len, found))
 
@@ -291,6 +296,7 @@ def test_breeding_tells_of_a_failure_that_is_not_clear():
     shifted = replace(claim, margins=lambda batch: claim.margins(batch) - 0.75)
     search = _climb.search(shifted, np.random.default_rng(0), 2000, lambda _: None)
     assert _climb._CLEAR < search.margin < 0.0
+    assert search.counterexample is not None
     assert search.counterexample.evidence.margin < 0.0
 
 
