@@ -11,6 +11,7 @@ import pytest
 import rqe
 from rqe import theorems
 from rqe.theorems import (
+    _agreement,
     _climb,
     _families,
     _shrink,
@@ -132,6 +133,8 @@ def test_example_4_2_counts():
 def test_errata_of_quadratic_games():
     game = rqe.AggregativeGame(1.0, 1.0, [1.0, 1.0, 1.0])
     assert proposition_b1.means(game, 0.5, 1.0)[0, 0] == pytest.approx(2 / 7, abs=1e-14)
+    with pytest.raises(ValueError, match="kind must be one of corrected, published; got 'new'"):
+        proposition_b1.means(game, 0.5, 1.0, "new")
     wrong = proposition_b1.means(game, 0.5, 1.0, "published")
     assert wrong[0, 0] == pytest.approx(5 / 16, abs=1e-14)
     two = rqe.AggregativeGame(2.0, 1.0, [1.0, 3.0])
@@ -298,6 +301,17 @@ def test_breeding_tells_of_a_failure_that_is_not_clear():
     assert _climb._CLEAR < search.margin < 0.0
     assert search.counterexample is not None
     assert search.counterexample.evidence.margin < 0.0
+
+
+def test_answers_are_as_far_apart_as_the_two_farthest():
+    """Not as the farthest from the first: 0 between -d and d is d from both, they are 2 d apart."""
+    game = rqe.catalog.load("stag-hunt")
+    middle = rqe.qre(game, 1.0)
+    found = [
+        replace(middle, log_strategies=tuple(np.log([p, 1.0 - p]) for _ in range(2)))
+        for p in (0.5, 0.2, 0.8)
+    ]
+    assert "at most 6.0e-01 apart" in _agreement.agreement(found).note
 
 
 def test_registry():

@@ -25,7 +25,7 @@ def agreement(found: list[Solution]) -> Evidence:
     if not found:
         return Evidence(True, math.inf, None, "no equilibrium was found")
     profiles = np.array([np.concatenate(solution.strategies) for solution in found])
-    distance = np.abs(profiles - profiles[0]).max(1)
+    distance = np.abs(profiles[:, None] - profiles).max(axis=(1, 2))  # to the farthest other
     k, concept = int(distance.argmax()), found[0].concept
     note = (
         f"{len(found)} answers for ({concept.penalty}, {concept.regularizer}), "

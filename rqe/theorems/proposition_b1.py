@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rqe.concepts import one_of
 from rqe.theorems._base import (
     Counterexample,
     Evidence,
@@ -47,7 +48,13 @@ def means(game: AggregativeGame, tau: Any, eps: Any, kind: str = "corrected") ->
     game : AggregativeGame
     tau, eps : float or sequence of N floats, positive
     kind : {"corrected", "published"}
+
+    Raises
+    ------
+    ValueError
+        If there is no such kind.
     """
+    one_of("kind", kind, ("corrected", "published"))
     count, n = game.n_players, len(game.target)
     taus, epss = (np.broadcast_to(np.asarray(v, dtype=float), count) for v in (tau, eps))
     system, right = np.zeros((count * n, count * n)), np.empty(count * n)
