@@ -248,7 +248,7 @@ def test_the_wrong_object_is_named(peer):
 def test_only_our_games_go_out(peer):
     if peer == "openspiel":
         pytest.importorskip("pyspiel")
-    with pytest.raises(TypeError, match=r"rqe\.NormalFormGame; got list"):
+    with pytest.raises(TypeError, match=r"game must be an rqe\.NormalFormGame .*; got list"):
         getattr(interop, f"to_{peer}")([[1, 2]])
 
 

@@ -294,6 +294,7 @@ def _gates(args: argparse.Namespace) -> int:
     from marl.debate.gates import write_gates
     from marl.debate.models import load_agent
     from marl.debate.problems import read_problems
+    from marl.debate.solo import solo_tries
 
     agent = load_agent(args.model, device=args.device)
     to_learn = read_problems(args.data)[: 4 * args.held_out]
@@ -306,6 +307,9 @@ def _gates(args: argparse.Namespace) -> int:
     )
     found = [replace(gate, model=Path(args.model).name) for gate in judged]
     print(*found, sep="\n")
+    alone = solo_tries(agent, held_out, protocol, seed=args.seed, tries=1).mean()
+    name, count = Path(args.model).name, len(held_out)
+    print(f"{name}: solves {100 * alone:.1f} % of {count} held-out problems alone")
     if args.out:
         write_gates(args.out, found)
     return DONE

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rqe._input import instance
 from rqe.bifurcation import _follow, _singular
 from rqe.bifurcation._family import parallel_family, tau_family
 from rqe.bifurcation._follow import Trail
@@ -231,8 +232,7 @@ def bifurcations(branch: Branch) -> tuple[Bifurcation, ...]:
     >>> rqe.bifurcations(rqe.trace(game, eps=0.5))
     (<Bifurcation: transcritical at eps = 1.675729151>,)
     """
-    if not isinstance(branch, Branch):
-        raise TypeError(f"branch must be an rqe.Branch; got {type(branch).__name__}")
+    instance("branch", branch, Branch)
     if branch.window is not None:
         return branch.bifurcation_points
     system = system_of(branch)

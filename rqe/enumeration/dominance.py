@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rqe._input import checked_game
 from rqe.concepts import flag
 from rqe.games import NormalFormGame
 
@@ -57,8 +58,7 @@ def undominated(game: NormalFormGame, *, mixed: bool = True) -> tuple[tuple[int,
     >>> rqe.undominated(game), rqe.undominated(game, mixed=False)
     (((0, 1), (0, 1)), ((0, 1, 2), (0, 1)))
     """
-    if not isinstance(game, NormalFormGame):
-        raise TypeError(f"game must be an rqe.NormalFormGame; got {type(game).__name__}")
+    checked_game(game)
     flag("mixed", mixed)
     kept = [list(range(n)) for n in game.shape]
     while _eliminate_pure(game, kept) or (mixed and _eliminate_mixed(game, kept)):

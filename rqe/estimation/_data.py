@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rqe import _plain
+from rqe._input import instance
 from rqe.games import NormalFormGame
 from rqe.games._checks import real_array
 
@@ -105,8 +106,7 @@ def listed_games(games: Any) -> tuple[NormalFormGame, ...]:
     """Return one game or several as a tuple, checked."""
     several = [games] if isinstance(games, NormalFormGame) else entries_of(games, "games")
     for g, game in enumerate(several):
-        if not isinstance(game, NormalFormGame):
-            raise TypeError(f"games[{g}] must be an rqe.NormalFormGame; got {type(game).__name__}")
+        instance(f"games[{g}]", game, NormalFormGame)
     if not several:
         raise ValueError("games must hold at least one game; got none")
     return tuple(several)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from rqe._input import instance
 from rqe.estimation import _model
 from rqe.estimation._build import estimate
 from rqe.estimation._data import Observations, entries_of, observations
@@ -133,8 +134,7 @@ def _anchors(branch: Any, data: Observations, model: _model.Model) -> tuple[Solu
             f"model={model.kind!r} and estimator={model.estimator!r}; got solutions"
         )
     for g, (anchor, game) in enumerate(zip(anchors, data.games, strict=True)):
-        if not isinstance(anchor, Solution):
-            raise TypeError(f"branch[{g}] must be an rqe.Solution; got {type(anchor).__name__}")
+        instance(f"branch[{g}]", anchor, Solution)
         if anchor.game != game or not anchor.converged:
             raise ValueError(
                 f"branch[{g}] must be a converged solution of games[{g}]; got {anchor}"

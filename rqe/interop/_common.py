@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from rqe.games._nfg import distinct
-from rqe.games.normal_form import NormalFormGame
 
 
 def package(name: str, install: str | None = None) -> Any:
@@ -19,13 +18,6 @@ def package(name: str, install: str | None = None) -> Any:
         raise ImportError(
             f"this conversion needs {install}: install it with  pip install {install}"
         ) from error
-
-
-def own(game: object) -> NormalFormGame:
-    """`game` if it is ours; the conversions to peers start from it."""
-    if not isinstance(game, NormalFormGame):
-        raise TypeError(f"game must be an rqe.NormalFormGame; got {type(game).__name__}")
-    return game
 
 
 def roots(value: object) -> set[str]:

@@ -10,10 +10,11 @@ from __future__ import annotations
 import io
 from typing import Any
 
+from rqe._input import checked_game
 from rqe.games._nfg import parse_nfg
 from rqe.games.files import nfg_text
 from rqe.games.normal_form import NormalFormGame
-from rqe.interop._common import own, package, wrong
+from rqe.interop._common import package, wrong
 
 
 def from_gambit(game: Any) -> NormalFormGame:
@@ -78,7 +79,7 @@ def to_gambit(game: NormalFormGame) -> Any:
     >>> from_gambit(theirs) == rqe.catalog.load("prisoners-dilemma").relabel(comment="")
     True
     """
-    peer, text = package("pygambit"), nfg_text(own(game).relabel(comment=""))
+    peer, text = package("pygambit"), nfg_text(checked_game(game).relabel(comment=""))
     if hasattr(peer, "read_nfg"):
         return peer.read_nfg(io.BytesIO(text.encode()))
     return peer.Game.parse_game(text)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from rqe._input import checked_game
 from rqe.games.normal_form import NormalFormGame
-from rqe.interop._common import own, package, wrong
+from rqe.interop._common import package, wrong
 
 
 def from_nashpy(game: Any) -> NormalFormGame:
@@ -55,6 +56,6 @@ def to_nashpy(game: NormalFormGame) -> Any:
     >>> to_nashpy(rqe.catalog.load("prisoners-dilemma")).payoff_matrices[0].shape
     (2, 2)
     """
-    if own(game).n_players != 2:
+    if checked_game(game).n_players != 2:
         raise ValueError(f"game must have two players for nashpy; got {game.n_players}")
     return package("nashpy").Game(*(table.copy() for table in game.payoffs))

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from rqe._input import checked_game
 from rqe.games.normal_form import NormalFormGame
-from rqe.interop._common import labels, own, package, wrong
+from rqe.interop._common import labels, package, wrong
 
 
 def from_openspiel(game: Any) -> NormalFormGame:
@@ -77,7 +78,7 @@ def to_openspiel(game: NormalFormGame) -> Any:
     >>> theirs.row_utilities().tolist()  # doctest: +SKIP
     [[9.0, 0.0], [8.0, 7.0]]
     """
-    peer, title = package("pyspiel", "open_spiel"), own(game).title or "strategic game"
+    peer, title = package("pyspiel", "open_spiel"), checked_game(game).title or "strategic game"
     short = "".join(c if c.isalnum() else "_" for c in title.lower())
     names = [list(own_names) for own_names in game.actions]
     if game.n_players == 2:

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from rqe._input import checked_game
 from rqe.games.normal_form import NormalFormGame
-from rqe.interop._common import own, package, wrong
+from rqe.interop._common import package, wrong
 
 
 def from_quantecon(game: Any) -> NormalFormGame:
@@ -75,7 +76,7 @@ def to_quantecon(game: NormalFormGame) -> Any:
     >>> theirs[0, 1] == rqe.catalog.load("prisoners-dilemma").payoffs[:, 0, 1]
     array([ True,  True])
     """
-    own(game)
+    checked_game(game)
     peer = package("quantecon.game_theory", "quantecon")
     count = game.n_players
     tables = [

@@ -8,6 +8,9 @@ import pytest
 
 from marl.cli import main
 from marl.debate.models import load_agent
+from marl.debate.problems import read_problems
+from marl.debate.protocol import Protocol
+from marl.debate.solo import solo_tries
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +60,10 @@ def test_the_verdict_of_the_gates_stands_above_the_tables(workshop, capsys):
     words += ["--held-out", "10", "--debates", "8", "--questions", "2", "--group", "2"]
     assert main([*words, "--max-new-tokens", "16"]) == 0
     verdict = capsys.readouterr().out
+    model, problems = load_agent(workshop / "tiny"), read_problems(data, split="test")[:10]
+    protocol = Protocol(max_new_tokens=16)
+    alone = solo_tries(model, problems, protocol, seed=0, tries=1).sum()
+    assert f"tiny: solves {10.0 * alone:.1f} % of 10 held-out problems alone\n" in verdict
     assert verdict.startswith("tiny, reading: ")
     out = workshop / "judged"
     words = ["debate", "evaluate", str(workshop / "ippo-0"), "--data", data, "--questions", "4"]
